@@ -1,0 +1,181 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// metric is one figure of a case. Less is better for the first of a kind, the headline.
+type metric struct {
+	Key  string `json:"key"`
+	Head string `json:"title"`
+	Unit string `json:"unit"`
+}
+
+// kind is what a group of cases has in common: the figures, in the order in which its measure
+// function returns them.
+type kind struct {
+	title   string
+	metrics []metric
+}
+
+var (
+	messages = &kind{"Messages: CPU of the proxy per round trip", []metric{
+		{"cpu", "CPU", "us/msg"}, {"rate", "rate", "k msg/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
+	connections = &kind{"Connections: CPU of the proxy per connection (open, 64 B there and back, close)", []metric{
+		{"cpu", "CPU", "us/conn"}, {"rate", "rate", "k conn/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
+	bulk = &kind{"Bulk: CPU of the proxy per 10^9 bytes one way", []metric{
+		{"cpu", "CPU", "s/GB"}, {"rate", "rate", "GB/s"}}}
+	memories = &kind{"Memory: growth of PSS per idle proxied connection", []metric{
+		{"pss", "memory", "KiB/conn"}, {"freshRSS", "fresh RSS", "MiB"}, {"freshPSS", "fresh PSS", "MiB"}}}
+	starts = &kind{"Cold start: from exec to the first echoed byte", []metric{
+		{"start", "time", "ms"}}}
+)
+
+// testCase names what it measures.
+type testCase struct {
+	name  string
+	title string
+	kind  *kind
+	mode  mode
+	extra bool // only run when -run is given
+
+	backend string
+	load    loadSpec // without port, processes and times
+	fresh   bool     // measure starts and stops the proxy itself, in each round
+	rounds  int      // most rounds, if not 0: for figures that hardly vary
+	measure func(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error)
+}
+
+var cases = []*testCase{
+	pingpong("msg-1", "1 connection, 64 B", 1, 64, 0),
+	pingpong("msg-64", "64 connections, 64 B", 64, 64, 0),
+	pingpong("msg-1000", "1,000 connections, 64 B", 1000, 64, 0),
+	pingpong("msg-64-1k", "64 connections, 1 KiB", 64, 1024, 0),
+	pingpong("paced-64", "64 connections, 64 B, 15,000/s", 64, 64, 15000),
+	{
+		name: "churn", title: "connect, 64 B, close; 16 at a time", kind: connections, mode: modeTCP,
+		backend: "echo", load: loadSpec{Mode: "churn", Conns: 16, Size: 64}, measure: measureOps,
+	},
+	transfer("bulk-1", "bulk to the client, 1 connection", "source", "receive", 1, false),
+	transfer("bulk-16", "bulk to the client, 16 connections", "source", "receive", 16, false),
+	transfer("bulk-up-1", "bulk to the server, 1 connection", "sink", "send", 1, true),
+	transfer("bulk-up-16", "bulk to the server, 16 connections", "sink", "send", 16, true),
+	{
+		name: "memory", title: "2,000 idle connections", kind: memories, mode: modeTCP, fresh: true, rounds: 3,
+		backend: "echo", load: loadSpec{Mode: "hold", Conns: 2000, Size: 4096}, measure: measureMemory,
+	},
+	{
+		name: "start", title: "cold start", kind: starts, mode: modeTCP, fresh: true,
+		backend: "echo", measure: measureStart,
+	},
+}
+
+func pingpong(name, title string, conns, size, rate int) *testCase {
+	return &testCase{
+		name: name, title: title, kind: messages, mode: modeTCP, backend: "echo",
+		load: loadSpec{Mode: "pingpong", Conns: conns, Size: size, Rate: rate}, measure: measureOps,
+	}
+}
+
+func transfer(name, title, backend, load string, conns int, extra bool) *testCase {
+	return &testCase{
+		name: name, title: title, kind: bulk, mode: modeTCP, backend: backend, extra: extra,
+		load: loadSpec{Mode: load, Conns: conns}, measure: measureBulk,
+	}
+}
+
+// measureLoad puts the load of a case on a running proxy for one window.
+func measureLoad(ctx context.Context, o *options, c *testCase, r *rig) (loadResult, error) {
+	spec := c.load
+	spec.Port, spec.Warm, spec.Window = r.port, o.warm, o.window
+	var err error
+	if spec.PIDs, err = r.pids(); err != nil {
+		return loadResult{}, err
+	}
+	res, err := load(ctx, spec)
+	if err := errors.Join(err, r.alive()); err != nil {
+		return loadResult{}, err
+	}
+	return res, nil
+}
+
+func measureOps(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
+	res, err := measureLoad(ctx, o, c, r)
+	if err != nil {
+		return nil, err
+	}
+	n := float64(res.Ops)
+	return []float64{res.CPU / n * 1e6, n / res.Seconds / 1e3, res.P50 * 1e3, res.P99 * 1e3}, nil
+}
+
+func measureBulk(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
+	res, err := measureLoad(ctx, o, c, r)
+	if err != nil {
+		return nil, err
+	}
+	gb := float64(res.Bytes) / 1e9
+	return []float64{res.CPU / gb, gb / res.Seconds}, nil
+}
+
+// measureMemory compares a fresh process with the same process when it holds idle connections.
+func measureMemory(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
+	defer r.stop()
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	if err := r.await(r.echoes, 10*time.Millisecond); err != nil {
+		return nil, err
+	}
+	time.Sleep(o.settle / 10)
+	pids, err := r.pids()
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := memoryOf(pids)
+	if err != nil {
+		return nil, err
+	}
+	spec := c.load
+	spec.Port = r.port
+	var held memory
+	err = whileHeld(ctx, spec, func() (err error) {
+		time.Sleep(o.settle) // collectors and allocators give back what they do not need
+		held, err = memoryOf(pids)
+		return err
+	})
+	if err := errors.Join(err, r.alive()); err != nil {
+		return nil, err
+	}
+	return []float64{(held.pss - fresh.pss) / float64(spec.Conns), fresh.rss / 1024, fresh.pss / 1024}, nil
+}
+
+// measureStart tries without pause, so that the figure is not rounded up to the next try.
+func measureStart(_ context.Context, _ *options, _ *testCase, r *rig) ([]float64, error) {
+	defer r.stop()
+	begin := time.Now()
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	if err := r.await(r.echoes, 100*time.Microsecond); err != nil {
+		return nil, err
+	}
+	return []float64{time.Since(begin).Seconds() * 1e3}, nil
+}
+
+// roundsOf is how often a case is measured.
+func (c *testCase) roundsOf(o *options) int {
+	if c.rounds > 0 {
+		return min(c.rounds, o.rounds)
+	}
+	return o.rounds
+}
+
+// descriptors is what a proxy needs for the case: two sockets a connection, and some.
+func (c *testCase) descriptors() uint64 { return uint64(2*c.load.Conns + 256) }
+
+func (c *testCase) String() string { return fmt.Sprintf("%-11s %s", c.name, c.title) }

@@ -1,0 +1,86 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOptions(t *testing.T) {
+	f := func(args, cases, proxies, out string, rounds int) {
+		t.Helper()
+		o, err := parseOptions(strings.Fields(args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gotCases, gotProxies []string
+		for _, c := range o.selected() {
+			gotCases = append(gotCases, c.name)
+		}
+		list, err := o.compared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list {
+			gotProxies = append(gotProxies, p.name)
+		}
+		if got := strings.Join(gotCases, " "); got != cases {
+			t.Errorf("%s: cases %s", args, got)
+		}
+		if got := strings.Join(gotProxies, " "); got != proxies {
+			t.Errorf("%s: proxies %s", args, got)
+		}
+		if o.out != out || o.rounds != rounds {
+			t.Errorf("%s: out %q, %d rounds", args, o.out, o.rounds)
+		}
+	}
+	const all = "haproxy nginx gozilla haproxy-64k nginx-64k"
+	f("", "msg-1 msg-64 msg-1000 msg-64-1k paced-64 churn bulk-1 bulk-16 memory start", all, results, 9)
+	f("-quick -run ^bulk-up", "bulk-up-1 bulk-up-16", all, "", 3)
+	f("-quick -rounds 5 -run memory -out x", "memory", all, "x", 5)
+	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k", "", 9)
+	for _, bad := range []string{"-run (", "-rounds 0", "case", "-nonsense"} {
+		if _, err := parseOptions(strings.Fields(bad)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	o, err := parseOptions([]string{"-proxies", "haproxy,squid"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.compared(); err == nil {
+		t.Error("squid: no error")
+	}
+}
+
+func TestTakesPart(t *testing.T) {
+	o, err := parseOptions([]string{"-proxies", "haproxy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := o.compared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if !o.takesPart(list[0], c) {
+			t.Errorf("%s without %s", c.name, list[0].name)
+		}
+		if tuned := strings.HasPrefix(c.name, "bulk"); o.takesPart(list[1], c) != tuned {
+			t.Errorf("%s with %s: %v", c.name, list[1].name, !tuned)
+		}
+	}
+}
+
+// Each proxy refuses a mode that it has no configuration for.
+func TestModes(t *testing.T) {
+	for _, p := range allProxies() {
+		if _, err := p.command(task{mode: "carrier pigeon", dir: t.TempDir()}); err == nil {
+			t.Errorf("%s: no error", p.name)
+		}
+		if argv, err := p.command(task{mode: modeTCP, dir: t.TempDir(), listen: 1, backend: 2}); err != nil || len(argv) < 3 {
+			t.Errorf("%s: %v, %v", p.name, argv, err)
+		}
+	}
+}

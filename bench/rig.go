@@ -1,0 +1,120 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// rig is one proxy with a backend of its own, set up for a case. Backends are not shared, so that
+// what one proxy leaves behind (ports in TIME_WAIT) does not hinder the next.
+type rig struct {
+	proxy   *proxy
+	dir     string
+	argv    []string
+	port    int // of the proxy
+	backend *process
+	running *process // the proxy, or nil
+}
+
+// newRig starts the backend and configures the proxy, which it does not start.
+func newRig(p *proxy, m mode, backend, temp string) (*rig, error) {
+	dir, err := os.MkdirTemp(temp, p.name+"-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot create directory: %w", err)
+	}
+	r := &rig{proxy: p, dir: dir}
+	var behind int
+	if r.backend, behind, err = startBackend(backend, dir); err != nil {
+		return nil, err
+	}
+	if r.port, err = freePort(); err == nil {
+		r.argv, err = p.command(task{mode: m, dir: dir, listen: r.port, backend: behind})
+	}
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rig) start() (err error) {
+	r.running, err = start(r.proxy.name, r.dir, nil, r.argv...)
+	return err
+}
+
+// await returns when try succeeds: the proxy is ready then.
+func (r *rig) await(try func() error, pause time.Duration) error {
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(pause) {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if err := r.alive(); err != nil {
+			return err
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("not ready within 10s: %w%s", err, tail(r.running.log))
+		}
+	}
+}
+
+// accepts is nil when the port of the proxy can be connected to.
+func (r *rig) accepts() error {
+	c, err := r.dial()
+	if err == nil {
+		c.Close()
+	}
+	return err
+}
+
+// echoes is nil when a byte makes the way through the proxy and back.
+func (r *rig) echoes() error {
+	c, err := r.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	b := []byte{'z'}
+	if _, err := c.Write(b); err != nil {
+		return err
+	}
+	b[0] = 0
+	if _, err := c.Read(b); err != nil {
+		return err
+	}
+	if b[0] != 'z' {
+		return errors.New("another byte came back")
+	}
+	return nil
+}
+
+func (r *rig) dial() (net.Conn, error) {
+	return net.DialTimeout("tcp4", fmt.Sprintf("127.0.0.1:%d", r.port), time.Second)
+}
+
+func (r *rig) alive() error {
+	return errors.Join(r.running.alive(), r.backend.alive())
+}
+
+// pids are the proxy's processes.
+func (r *rig) pids() ([]int, error) { return family(r.running.cmd.Process.Pid) }
+
+func (r *rig) stop() {
+	if r.running != nil {
+		r.running.stop()
+		r.running = nil
+	}
+}
+
+func (r *rig) close() {
+	r.stop()
+	r.backend.stop()
+}

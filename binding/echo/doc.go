@@ -1,0 +1,8 @@
+// Package echo is the binding that sends back what it receives.
+//
+//	… ──bytes──▶ echo ─┐
+//	… ◀──bytes──────────┘
+//
+// It holds nothing back: a peer that does not read is not read from. The end of what is received is the end of what is
+// sent, so a client that has said all gets all of it back and then the end. Each protocol that it speaks has a file.
+package echo

@@ -1,0 +1,24 @@
+package echo
+
+import (
+	"gozilla/binding"
+	"gozilla/stream/conn"
+)
+
+func init() {
+	binding.Register(binding.Type{
+		Name: "echo",
+		Kinds: map[binding.Kind]binding.Form{
+			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn)),
+		},
+	})
+}
+
+// Server sends back what it receives. It takes no options and leads nowhere.
+type Server struct {
+	binding.Head
+}
+
+type server struct{}
+
+func newServer(*binding.Builder, *Server) (*server, error) { return &server{}, nil }

@@ -1,0 +1,191 @@
+package binding
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"gozilla/config"
+	"gozilla/stream"
+)
+
+// Routes is the route table of a binding in service. The engine exchanges its content when a file with other routes is
+// loaded; what was picked before goes on as it was picked.
+type Routes[W, X, P any] struct {
+	node *stream.Node
+	ways atomic.Pointer[[]Way[W, X, P]]
+}
+
+// A Way is a route in service.
+type Way[W, X, P any] struct {
+	When  []W
+	With  *X
+	Exit  P   // of the binding that the route leads to
+	Index int // in the file; stream.RouteExit for the binding's exit
+
+	guards []guarded
+}
+
+type guarded struct {
+	guard string // qualified
+	roles []string
+}
+
+// RoutesOf makes the table of a binding that embeds Routed; p is the protocol of its exits.
+func RoutesOf[W, X, P any](b *Builder, c *Routed[W, X], p stream.Protocol[P]) *Routes[W, X, P] {
+	t := &Routes[W, X, P]{node: b.Node}
+	b.links = append(b.links, func(body body, find Resolver) {
+		c := body.(interface{ routed() *Routed[W, X] }).routed()
+		ways := make([]Way[W, X, P], 0, len(c.Routes)+1)
+		for i := range c.Routes {
+			route := &c.Routes[i]
+			if exit, ok := exitTo(p, b, route.Exit, find); ok {
+				ways = append(ways, Way[W, X, P]{route.When, &route.With, exit, i, b.guards(route.Guarded)})
+			}
+		}
+		if exit, ok := exitTo(p, b, c.Exit, find); ok {
+			ways = append(ways, Way[W, X, P]{With: new(X), Exit: exit, Index: stream.RouteExit})
+		}
+		t.ways.Store(&ways)
+	})
+	return t
+}
+
+func (c *Routed[W, X]) routed() *Routed[W, X] { return c }
+
+// FiltersOf makes the table of a binding that embeds Filtered.
+func FiltersOf[W any](b *Builder, c *Filtered[W]) *Routes[W, config.None, config.None] {
+	t := &Routes[W, config.None, config.None]{node: b.Node}
+	b.links = append(b.links, func(body body, _ Resolver) {
+		c := body.(interface{ filtered() *Filtered[W] }).filtered()
+		ways := make([]Way[W, config.None, config.None], len(c.Routes))
+		for i := range c.Routes {
+			ways[i] = Way[W, config.None, config.None]{When: c.Routes[i].When, Index: i, guards: b.guards(c.Routes[i].Guarded)}
+		}
+		t.ways.Store(&ways)
+	})
+	return t
+}
+
+func (c *Filtered[W]) filtered() *Filtered[W] { return c }
+
+// ExitOf is the exit of a binding that embeds Exited, for streams of protocol p. A binding with several faces asks once
+// for each.
+func ExitOf[P any](b *Builder, p stream.Protocol[P]) P {
+	edge := &stream.Edge[P]{From: b.Node}
+	b.links = append(b.links, func(body body, find Resolver) {
+		c := body.(interface{ exited() *Exited }).exited()
+		if to, ok := target(p, b, c.Exit, find); ok {
+			edge.Store(to)
+		}
+	})
+	return p.Through(edge)
+}
+
+func (c *Exited) exited() *Exited { return c }
+
+// exitTo is the port that goes to the binding that ref names, from now until the routes are exchanged. It reports false
+// if there is no such binding, or none with a face for p.
+func exitTo[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver) (port P, ok bool) {
+	to, ok := target(p, b, ref, find)
+	if !ok {
+		return port, false
+	}
+	edge := &stream.Edge[P]{From: b.Node}
+	edge.Store(to)
+	return p.Through(edge), true
+}
+
+func target[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver) (*stream.Target[P], bool) {
+	if ref == "" {
+		return nil, false
+	}
+	n := find(ref.Split(b.Node.Namespace))
+	if n == nil {
+		return nil, false
+	}
+	return stream.TargetOf(p, n)
+}
+
+// guards are what a route asks for, in the order of their names.
+func (b *Builder) guards(by map[string][]string) []guarded {
+	var all []guarded
+	for name, roles := range by {
+		all = append(all, guarded{config.Ref(name).Qualified(b.Node.Namespace), roles})
+	}
+	slices.SortFunc(all, func(a, b guarded) int { return cmp.Compare(a.guard, b.guard) })
+	return all
+}
+
+// Pick takes the first route that is authorized for the stream of ctx and one of whose conditions matches, and notes it
+// in the stream's record. The error is a *stream.Refused: NoRoute, or Unauthenticated or Forbidden if a guard kept the
+// stream from a route that would have matched.
+func (t *Routes[W, X, P]) Pick(ctx context.Context, match func(*W) bool) (*Way[W, X, P], error) {
+	s := stream.From(ctx)
+	kept := &stream.Refused{Reason: stream.NoRoute}
+	ways := *t.ways.Load()
+	for i := range ways {
+		way := &ways[i]
+		if !way.matches(match) {
+			continue
+		}
+		if by := way.refused(s); by != nil {
+			kept = by
+			continue
+		}
+		s.Took(t.node, way.Index)
+		return way, nil
+	}
+	return nil, kept
+}
+
+// First is Pick for bindings at which nothing is known yet of who opened the stream, so that guards are not asked.
+func (t *Routes[W, X, P]) First(s *stream.Scope, match func(*W) bool) (*Way[W, X, P], error) {
+	ways := *t.ways.Load()
+	for i := range ways {
+		if ways[i].matches(match) {
+			s.Took(t.node, ways[i].Index)
+			return &ways[i], nil
+		}
+	}
+	return nil, &stream.Refused{Reason: stream.NoRoute}
+}
+
+// Authorized are the ways that the guards let the stream of s take, in order, for bindings that choose by more than a
+// condition.
+func (t *Routes[W, X, P]) Authorized(s *stream.Scope) []Way[W, X, P] {
+	ways := *t.ways.Load()
+	for i := range ways {
+		if len(ways[i].guards) > 0 {
+			return slices.DeleteFunc(slices.Clone(ways), func(w Way[W, X, P]) bool { return w.refused(s) != nil })
+		}
+	}
+	return ways
+}
+
+// All are the ways in the order in which Pick tries them.
+func (t *Routes[W, X, P]) All() []Way[W, X, P] { return *t.ways.Load() }
+
+func (w *Way[W, X, P]) matches(match func(*W) bool) bool {
+	for i := range w.When {
+		if match(&w.When[i]) {
+			return true
+		}
+	}
+	return len(w.When) == 0
+}
+
+// refused is why the guards do not let the stream take the way; nil if they do.
+func (w *Way[W, X, P]) refused(s *stream.Scope) *stream.Refused {
+	for _, g := range w.guards {
+		session := s.Session(g.guard)
+		if session == nil {
+			return stream.Refuse(stream.Unauthenticated, "the guard %s knows of no session", g.guard)
+		}
+		if !session.Verify(g.roles) {
+			return stream.Refuse(stream.Forbidden, "the guard %s misses a role of %v", g.guard, g.roles)
+		}
+	}
+	return nil
+}

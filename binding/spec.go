@@ -1,0 +1,95 @@
+package binding
+
+import (
+	"slices"
+
+	"gozilla/component"
+	"gozilla/config"
+	"gozilla/stream"
+)
+
+// Spec is a binding as a file describes it: decoded, not built.
+type Spec struct {
+	Namespace, Name string
+	Type            string
+	Kind            Kind
+	Pos             config.Pos
+	Source          *config.Node // the body in the file
+	Form            Form
+
+	digest string
+	body   body
+	build  func(*Builder) error
+}
+
+// A Reference is the name of another component in a binding's body.
+type Reference struct {
+	To    string // the category: binding, guard
+	Name  config.Ref
+	Pos   config.Pos
+	Route int // whose exit it is, -1 for the binding's own
+}
+
+// Telemetry is what the file wants to know of the binding.
+func (s *Spec) Telemetry() *config.BindingTelemetry { return &s.body.head().Telemetry }
+
+// References are the components that the binding names, by their places in the file.
+func (s *Spec) References(r *config.Report) []Reference {
+	var all []Reference
+	if router, ok := s.body.(router); ok {
+		router.references(r, func(ref Reference) { all = append(all, ref) })
+	}
+	slices.SortStableFunc(all, func(a, b Reference) int {
+		return a.Pos.Compare(b.Pos)
+	})
+	return all
+}
+
+// Faces are the protocols of the streams that the binding takes from other bindings. A binding without any gets its
+// streams from elsewhere, such as a listener.
+func (f Form) Faces() []string { return f.faces }
+
+// ExitFor is the protocol of the binding's exits for streams of that face; "" if it has no exits.
+func (f Form) ExitFor(face string) string {
+	if f.exits == same {
+		return face
+	}
+	return f.exits
+}
+
+// Digest is equal for bindings that differ in routes, exit, guarded and telemetry only, which can be exchanged in place.
+func (s *Spec) Digest() string { return s.digest }
+
+// A Builder is what a binding's constructor is given.
+type Builder struct {
+	*component.Builder
+	namespace string
+	links     []func(body, Resolver)
+}
+
+// A Resolver finds a binding that is in service by its qualified name.
+type Resolver func(namespace, name string) *stream.Node
+
+// Build makes the binding: its faces are in b.Node then, its listeners and tasks in b. The Binding is what can be
+// linked.
+func (s *Spec) Build(b *component.Builder) (*Binding, error) {
+	builder := &Builder{Builder: b, namespace: s.Namespace}
+	if err := s.build(builder); err != nil {
+		return nil, err
+	}
+	return &Binding{b.Node, builder.links}, nil
+}
+
+// Binding is a binding that was built.
+type Binding struct {
+	Node  *stream.Node
+	links []func(body, Resolver)
+}
+
+// Link makes the binding's exits and routes those of s, which has the same digest. Streams that are on their way stay
+// there.
+func (b *Binding) Link(s *Spec, find Resolver) {
+	for _, link := range b.links {
+		link(s.body, find)
+	}
+}

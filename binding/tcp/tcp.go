@@ -1,0 +1,17 @@
+package tcp
+
+import (
+	"gozilla/binding"
+	"gozilla/stream/conn"
+)
+
+func init() {
+	binding.Register(binding.Type{
+		Name: "tcp",
+		Kinds: map[binding.Kind]binding.Form{
+			binding.Server: binding.In(newServer, binding.Exits[*server](conn.Protocol)),
+			binding.Client: binding.In(newClient, binding.Face(conn.Protocol, (*client).conn)),
+		},
+		System: "tcp_client: { type: tcp, kind: client }",
+	})
+}

@@ -1,0 +1,173 @@
+package binding
+
+import (
+	"fmt"
+	"slices"
+
+	"gozilla/component"
+	"gozilla/config"
+	"gozilla/stream"
+)
+
+// Registry holds the binding types. The names given here are those that zilla has.
+var Registry = component.NewRegistry[*Type]("binding",
+	"amqp", "asyncapi", "echo", "fan", "filesystem", "grpc", "grpc-kafka", "http", "http-filesystem", "http-kafka",
+	"kafka", "kafka-grpc", "mcp", "mcp-http", "mcp-kafka", "mcp-kafka-connect", "mcp-openapi", "mcp-schema-registry",
+	"mqtt", "mqtt-kafka", "openapi", "openapi-asyncapi", "pgsql", "pgsql-kafka", "proxy", "risingwave", "sse",
+	"sse-kafka", "tcp", "tls", "ws")
+
+// Kind is what zilla.yaml calls a binding's kind.
+type Kind string
+
+// The kinds.
+const (
+	Server       Kind = "server"
+	Client       Kind = "client"
+	Proxy        Kind = "proxy"
+	RemoteServer Kind = "remote_server"
+	RemoteClient Kind = "remote_client"
+	CacheServer  Kind = "cache_server"
+	CacheClient  Kind = "cache_client"
+)
+
+var kinds = []Kind{Server, Client, Proxy, RemoteServer, RemoteClient, CacheServer, CacheClient}
+
+// Type is a binding type.
+type Type struct {
+	Name  string
+	Kinds map[Kind]Form
+	// System are bindings that every configuration may name as sys:NAME without declaring them, as the YAML of a
+	// bindings section.
+	System string
+}
+
+// Register adds a type. It is called by init functions only.
+func Register(t Type) {
+	for kind, form := range t.Kinds {
+		form.what = fmt.Sprintf("a %s %s", t.Name, kind)
+		t.Kinds[kind] = form
+	}
+	Registry.Register(t.Name, &t)
+}
+
+// Variants is part of component.Type.
+func (t *Type) Variants() []component.Variant {
+	var all []component.Variant
+	for _, kind := range t.kinds() {
+		all = append(all, component.Variant{Kind: string(kind), Shape: t.Kinds[kind].shape()})
+	}
+	return all
+}
+
+// kinds are the type's, in the order of the language.
+func (t *Type) kinds() []Kind {
+	var have []Kind
+	for _, kind := range kinds {
+		if _, ok := t.Kinds[kind]; ok {
+			have = append(have, kind)
+		}
+	}
+	return have
+}
+
+// Form is a binding type of one kind: its constructor, the protocols of its faces, and that of its exits.
+type Form struct {
+	what   string
+	faces  []string
+	exits  string // the protocol of the exits, "" if it has none, same for that of the face
+	shape  func() *config.Shape
+	decode func(r *config.Report, n *config.Node, f Form) *Spec
+}
+
+// same stands for "the protocol of the face that the stream came to".
+const same = "same"
+
+// A Part is what In is told about a binding: a face, or the protocol of its exits.
+type Part[B any] struct {
+	face  string
+	exits string
+	offer func(*stream.Node, B)
+}
+
+// Face is a protocol that streams may arrive or be sought by at the binding, and how it takes them. The edge that
+// leads there chooses.
+func Face[B, P any](p stream.Protocol[P], port func(B) P) Part[B] {
+	return Part[B]{face: p.Name, offer: func(n *stream.Node, b B) { stream.Offer(n, p, port(b)) }}
+}
+
+// Exits is the protocol of the binding's exits.
+func Exits[B, P any](p stream.Protocol[P]) Part[B] { return Part[B]{exits: p.Name} }
+
+// Same is for a binding whose exits have the protocol of the face that the stream came to.
+func Same[B any]() Part[B] { return Part[B]{exits: same} }
+
+// In makes the form of a constructor. C is the config struct of the binding's body, which embeds Head.
+func In[C, B any, Body interface {
+	*C
+	body
+}](construct func(*Builder, *C) (B, error), parts ...Part[B]) Form {
+	f := Form{shape: config.ShapeOf[C]}
+	for _, p := range parts {
+		if p.face != "" {
+			f.faces = append(f.faces, p.face)
+		}
+		if p.exits != "" {
+			f.exits = p.exits
+		}
+	}
+	f.decode = func(r *config.Report, n *config.Node, f Form) *Spec {
+		c := config.Decode[C](r, n, f.what)
+		digest := config.Digest(c, "routes", "exit", "telemetry")
+		return &Spec{Pos: n.Pos, Source: n, Form: f, digest: digest, body: Body(c), build: func(b *Builder) error {
+			made, err := construct(b, c)
+			if err != nil {
+				return err
+			}
+			for _, p := range parts {
+				if p.offer != nil {
+					p.offer(b.Node, made)
+				}
+			}
+			return nil
+		}}
+	}
+	return f
+}
+
+// Decode reads the binding that a file declares at n. It is nil if its type or kind is not to be had, which r is told.
+func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
+	if n.Kind != config.Mapping {
+		r.Errorf(n.Pos, "the binding %s must be a mapping", name)
+		return nil
+	}
+	typ := n.Get("type")
+	if typ == nil {
+		r.Errorf(n.Pos, "the binding %s needs a type", name).Hintf("this build has %s", config.Words(Registry.Names()))
+		return nil
+	}
+	t, ok := Registry.Find(r, typ)
+	if !ok {
+		return nil
+	}
+	kind := n.Get("kind")
+	if kind == nil {
+		r.Errorf(n.Pos, "the binding %s needs a kind", name).Hintf("a %s binding is %s", t.Name, config.Words(t.kinds()))
+		return nil
+	}
+	form, ok := t.Kinds[Kind(kind.Value)]
+	if !ok || kind.Kind != config.Scalar {
+		t.wrongKind(r, kind)
+		return nil
+	}
+	s := form.decode(r, n, form)
+	s.Namespace, s.Name, s.Type, s.Kind = namespace, name, t.Name, Kind(kind.Value)
+	return s
+}
+
+func (t *Type) wrongKind(r *config.Report, kind *config.Node) {
+	f := r.Errorf(kind.Pos, "a %s binding cannot be a %s", t.Name, kind.Show())
+	if !slices.Contains(kinds, Kind(kind.Value)) {
+		f.Text = fmt.Sprintf("there is no kind %s", kind.Show())
+	}
+	f.Hintf("a %s binding is %s", t.Name, config.Words(t.kinds()))
+}

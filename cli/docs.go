@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"gozilla/component"
+	"gozilla/config"
+	"gozilla/stream"
+	"gozilla/telemetry"
+)
+
+var docsCommand = &command{
+	name: "docs", args: "[PAGE]", short: "show the reference",
+	long: "Shows a page of the reference of this build: a component type, a section of the file, or the schema for " +
+		"editors. Without a page, lists them.",
+	flags: func(*flag.FlagSet) func(context.Context, *Env, []string) error {
+		return func(_ context.Context, env *Env, args []string) error {
+			switch len(args) {
+			case 0:
+				listPages(env.Stdout)
+				return nil
+			case 1:
+				return showPage(env.Stdout, args[0])
+			}
+			return usagef("one page at a time")
+		}
+	},
+	examples: []string{"gozilla docs", "gozilla docs tcp", "gozilla docs schema > zilla.schema.json"},
+}
+
+// Pages are all pages of the reference, in order.
+func Pages() []component.Page {
+	pages := []component.Page{
+		component.ShapePage("namespace", "A namespace", "namespace",
+			"A configuration is one or several YAML documents, each of which is a namespace. Names of other namespaces are "+
+				"written NAMESPACE:NAME. The namespace sys is there without being declared.", config.ShapeOf[config.Namespace]()),
+	}
+	pages = append(pages, component.TypePages()...)
+	return append(pages,
+		component.ShapePage("limits", "Limits", "limits",
+			"Everything that comes from outside is bounded. Each limit is set with -P gozilla.limits.KEY=VALUE.", config.ShapeOf[stream.Limits]()),
+		component.TextPage("properties", "Properties", "properties", propertiesPage()),
+		component.TextPage("metrics", "Metrics", "metrics", metricsPage()),
+		component.TextPage("cli", "The command line", "cli", cliPage()),
+	)
+}
+
+func listPages(w io.Writer) {
+	fmt.Fprint(w, "Pages of the reference, each shown by gozilla docs PAGE:\n\n")
+	for _, p := range Pages() {
+		fmt.Fprintf(w, "  %-12s  %s\n", p.Name, p.Title)
+	}
+	fmt.Fprintf(w, "  %-12s  %s\n", "schema", "The JSON schema for editors")
+}
+
+func showPage(w io.Writer, name string) error {
+	if name == "schema" {
+		b, err := Schema()
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	}
+	var names []string
+	for _, p := range Pages() {
+		if p.Name == name {
+			_, err := w.Write(p.Text())
+			return err
+		}
+		names = append(names, p.Name)
+	}
+	if slices.Contains(unbuiltTypes(), name) {
+		return fmt.Errorf("%s is not built yet", name)
+	}
+	return fmt.Errorf("there is no page %q%s", name, didYouMean(name, names))
+}
+
+func unbuiltTypes() []string {
+	var all []string
+	for _, c := range component.Categories() {
+		all = append(all, c.Unbuilt()...)
+	}
+	return all
+}
+
+// Schema is the JSON schema of a configuration, for editors.
+func Schema() ([]byte, error) {
+	b, err := json.MarshalIndent(component.Schema(), "", "  ")
+	return append(b, '\n'), err
+}
+
+func propertiesPage() string {
+	var b strings.Builder
+	b.WriteString("Properties are set with -P NAME=VALUE, or in a properties file, a NAME=VALUE a line (-p). Besides those here " +
+		"there are the limits, see there. Further properties of zilla are taken with a warning: they have no effect, " +
+		"because what they size is not there.\n\n")
+	for _, p := range sortedProperties() {
+		fmt.Fprintf(&b, "* `%s`: %s\n", p.name, p.doc)
+	}
+	return b.String()
+}
+
+func metricsPage() string {
+	var b strings.Builder
+	b.WriteString("What a binding counts is listed under telemetry.metrics of its namespace, and selected by the patterns under " +
+		"telemetry.metrics of the binding; exporters then carry it. `gozilla metrics` shows all. Names in " +
+		"zilla.yaml that this build does not count yet are taken and stay without values.\n\n")
+	for _, name := range telemetry.MetricNames() {
+		if telemetry.Built(name) {
+			fmt.Fprintf(&b, "* `%s`: %s\n", name, telemetry.Help(name))
+		}
+	}
+	b.WriteString("\nAlways there, without being listed: `engine.workers.count`, `engine.workers.capacity`, `engine.workers.usage` " +
+		"and `engine.workers.refused`.\n")
+	return b.String()
+}
+
+func cliPage() string {
+	var b strings.Builder
+	b.WriteString("Every command ends with status 0 if it did what it was asked to, 1 if it could not, 2 if the command line is wrong.\n")
+	for _, c := range commands {
+		fmt.Fprintf(&b, "\n## gozilla %s\n\n```\n", c.name)
+		c.help(&b)
+		b.WriteString("```\n")
+	}
+	return b.String()
+}

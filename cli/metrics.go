@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"gozilla/admin"
+	"gozilla/telemetry"
+)
+
+// metricsOptions are the argument and the flags of gozilla metrics.
+type metricsOptions struct {
+	binding   string // only of that one: NAME or NAMESPACE:NAME
+	namespace string // only of that one
+	json      bool   // a JSON array, else a table
+	watch     bool   // again every second, with rates
+}
+
+// runMetrics shows the metrics of the gateway in dir, once, or every second until ctx ends.
+func runMetrics(ctx context.Context, env *Env, dir string, o metricsOptions) error {
+	keep, err := o.filter()
+	if err != nil {
+		return err
+	}
+	client := admin.Dial(dir)
+	fetch := func() ([]telemetry.Sample, error) {
+		samples, err := client.Metrics(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return keep(samples)
+	}
+	if o.watch {
+		return watchMetrics(ctx, env, o, fetch)
+	}
+	samples, err := fetch()
+	if err != nil {
+		return err
+	}
+	return writeMetrics(env.Stdout, o, samples, nil)
+}
+
+// filter gives the function that keeps what was asked for of all samples, and fails if there is none.
+func (o metricsOptions) filter() (func([]telemetry.Sample) ([]telemetry.Sample, error), error) {
+	namespace, binding := o.namespace, o.binding
+	if i := strings.LastIndexByte(binding, ':'); i >= 0 {
+		if namespace != "" && namespace != binding[:i] {
+			return nil, fmt.Errorf("the binding %q is not in the namespace %q", binding, namespace)
+		}
+		namespace, binding = binding[:i], binding[i+1:]
+	}
+	return func(samples []telemetry.Sample) ([]telemetry.Sample, error) {
+		kept := make([]telemetry.Sample, 0, len(samples))
+		for _, s := range samples {
+			if (namespace == "" || s.Namespace == namespace) && (binding == "" || s.Binding == binding) {
+				kept = append(kept, s)
+			}
+		}
+		switch {
+		case len(kept) > 0 || namespace == "" && binding == "":
+			return kept, nil
+		case binding == "":
+			return nil, fmt.Errorf("there is no binding in the namespace %q", namespace)
+		}
+		return nil, fmt.Errorf("there is no binding %q; there is %s", o.binding, bindingNames(samples))
+	}, nil
+}
+
+// bindingNames lists the bindings that samples are of, which are sorted by them.
+func bindingNames(samples []telemetry.Sample) string {
+	var names []string
+	for _, s := range samples {
+		if name := s.Namespace + ":" + s.Binding; s.Binding != "" && (len(names) == 0 || names[len(names)-1] != name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "none at all"
+	}
+	return strings.Join(names, ", ")
+}
+
+// writeMetrics writes samples as a table, with rates if there are any, or as a line of JSON.
+func writeMetrics(w io.Writer, o metricsOptions, samples []telemetry.Sample, rates []string) error {
+	var err error
+	if o.json {
+		var b []byte
+		if b, err = json.Marshal(samples); err == nil {
+			_, err = fmt.Fprintln(w, string(b))
+		}
+	} else {
+		err = metricsTable(samples, rates).write(w)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the metrics: %w", err)
+	}
+	return nil
+}
+
+func metricsTable(samples []telemetry.Sample, rates []string) *table {
+	t := &table{columns: []column{{title: "namespace"}, {title: "binding"}, {title: "metric"}, {title: "value", right: true}}}
+	if rates != nil {
+		t.columns = append(t.columns, column{title: "per second", right: true})
+	}
+	for i, s := range samples {
+		cells := []string{orDash(s.Namespace), orDash(s.Binding), s.Name, strconv.FormatInt(s.Value, 10)}
+		if rates != nil {
+			cells = append(cells, rates[i])
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// orDash keeps a cell from being empty, so that other programs can count columns.
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+const (
+	clearScreen = "\x1b[2J\x1b[H"
+	clearLine   = "\x1b[K"
+	home        = "\x1b[H"
+	clearRest   = "\x1b[J"
+)
+
+// watchMetrics shows what fetch gives every second until ctx ends: on a terminal in place, else one below the other.
+func watchMetrics(ctx context.Context, env *Env, o metricsOptions, fetch func() ([]telemetry.Sample, error)) error {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	inPlace := env.IsTerminal(env.Stdout) && !o.json
+	var last []telemetry.Sample
+	var lastTime time.Time
+	for first := true; ; first = false {
+		samples, err := fetch()
+		if ctx.Err() != nil {
+			return nil // that is how it ends
+		}
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		var b strings.Builder
+		if err := writeMetrics(&b, o, samples, rates(last, samples, now.Sub(lastTime))); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(env.Stdout, frame(b.String(), inPlace, first || o.json)); err != nil {
+			return fmt.Errorf("cannot write the metrics: %w", err)
+		}
+		last, lastTime = samples, now
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// frame is what is written to show a table: over the one before, or below it.
+func frame(text string, inPlace, first bool) string {
+	switch {
+	case inPlace && first:
+		return clearScreen + text
+	case inPlace:
+		return home + strings.ReplaceAll(text, "\n", clearLine+"\n") + clearRest
+	case first:
+		return text
+	}
+	return "\n" + text
+}
+
+// rates are by how much the counters have risen, a second. Gauges have none, nor has what was not there before.
+func rates(last, samples []telemetry.Sample, passed time.Duration) []string {
+	type key struct{ namespace, binding, name string }
+	before := make(map[key]int64, len(last))
+	for _, s := range last {
+		before[key{s.Namespace, s.Binding, s.Name}] = s.Value
+	}
+	rates := make([]string, len(samples))
+	for i, s := range samples {
+		value, ok := before[key{s.Namespace, s.Binding, s.Name}]
+		if !ok || s.Kind != telemetry.Counter || passed <= 0 {
+			continue
+		}
+		if s.Value < value {
+			value = 0 // the gateway has begun anew
+		}
+		rates[i] = strconv.FormatFloat(float64(s.Value-value)/passed.Seconds(), 'f', 0, 64)
+	}
+	return rates
+}

@@ -1,0 +1,17 @@
+//go:build unix
+
+package cli
+
+import (
+	"context"
+	"os/signal"
+	"syscall"
+)
+
+// diagnoseSignal asks for diagnostics.
+const diagnoseSignal = syscall.SIGUSR2
+
+// untilInterrupted is for commands that go on until the user has seen enough.
+func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+}

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"gozilla/config"
+)
+
+// Summary is the plan in a few words.
+func (p *Plan) Summary() string {
+	bindings := 0
+	for _, s := range p.spaces {
+		if s.name != system {
+			bindings += len(s.bindings)
+		}
+	}
+	return fmt.Sprintf("ok, %s in %s", count(bindings, "binding"), count(len(p.spaces)-1, "namespace"))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Describe draws what is in service: each namespace, the bindings in it that get their streams from outside, and below
+// each where its streams go. Behind every binding stands its digest: what has another one after a change is made anew.
+func (e *Engine) Describe(w io.Writer) error {
+	e.mu.Lock()
+	d := &description{byName: map[string]*instance{}, drawn: map[*instance]bool{}}
+	for i := len(e.instances) - 1; i >= 0; i-- { // exits are first
+		in := e.instances[i]
+		d.byName[in.node.String()] = in
+		d.all = append(d.all, in)
+	}
+	e.mu.Unlock()
+	for _, entry := range []bool{true, false} {
+		for _, in := range d.all {
+			if !d.drawn[in] && (in.spec == nil || len(in.spec.Form.Faces()) == 0 || !entry) {
+				d.draw(in, "", "")
+			}
+		}
+	}
+	_, err := io.WriteString(w, d.text.String())
+	return err
+}
+
+type description struct {
+	all    []*instance
+	byName map[string]*instance
+	drawn  map[*instance]bool
+	text   strings.Builder
+}
+
+func (d *description) draw(in *instance, how, indent string) {
+	fmt.Fprintf(&d.text, "%s%s%s  %s %s", indent, how, in.node, in.node.Type, in.node.Kind)
+	for _, l := range in.listeners {
+		fmt.Fprintf(&d.text, "  %s", l.tcp.Addr())
+	}
+	if d.drawn[in] {
+		d.text.WriteString("  (see above)\n")
+		return
+	}
+	fmt.Fprintf(&d.text, "  #%.8s\n", in.digest)
+	d.drawn[in] = true
+	if in.spec == nil {
+		return
+	}
+	for _, ref := range in.spec.References(&config.Report{}) {
+		namespace, name := ref.Name.Split(in.node.Namespace)
+		to := d.byName[namespace+":"+name]
+		if ref.To != "binding" || to == nil {
+			continue
+		}
+		way := "exit -> "
+		if ref.Route >= 0 {
+			way = fmt.Sprintf("routes[%d] -> ", ref.Route)
+		}
+		d.draw(to, way, indent+"    ")
+	}
+}

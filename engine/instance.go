@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"gozilla/binding"
+	"gozilla/component"
+	"gozilla/config"
+	"gozilla/stream"
+)
+
+// An instance is a component in service. Its identity is namespace:name, type, kind and digest; routes, exit, guarded
+// and telemetry are no part of it, since they can be exchanged in place.
+type instance struct {
+	node   *stream.Node
+	digest string
+	source *config.Node // the component's body in the file
+
+	spec    *binding.Spec    // nil for what is not a binding
+	binding *binding.Binding // nil for what is not a binding
+
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	builder   *component.Builder
+	listeners []*listener
+	undo      []func() // what close takes back, last first
+	tasks     sync.WaitGroup
+}
+
+// build makes an instance of every component that the plan needs: other components first, then bindings with their
+// exits before them.
+func (e *Engine) build(ctx context.Context, p *Plan) []*instance {
+	var all []*instance
+	for _, s := range p.spaces {
+		for name, d := range s.guards {
+			all = append(all, buildOther(ctx, e, p, s, name, "guard", d))
+		}
+		for name, d := range s.exporters {
+			all = append(all, buildOther(ctx, e, p, s, name, "exporter", d))
+		}
+	}
+	for _, b := range p.bindings {
+		node := &stream.Node{Namespace: b.Namespace, Name: b.Name, Type: b.Type, Kind: string(b.Kind)}
+		in := e.instance(ctx, node, b.Source, b.Digest())
+		in.spec = b.Spec
+		var err error
+		if in.binding, err = b.Build(in.builder); err != nil {
+			p.Report.Errorf(b.Pos, "%v", err)
+		}
+		in.undo = append(in.undo, e.metrics.Streams(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
+		all = append(all, in)
+	}
+	return all
+}
+
+func buildOther[T any](ctx context.Context, e *Engine, p *Plan, s *space, name, category string, d *drafted[T]) *instance {
+	node := &stream.Node{Namespace: s.name, Name: name, Type: d.typ, Kind: category}
+	in := e.instance(ctx, node, d.node, d.Digest)
+	if _, err := d.Build(in.builder); err != nil {
+		p.Report.Errorf(d.node.Pos, "%v", err)
+	}
+	return in
+}
+
+func (e *Engine) instance(ctx context.Context, node *stream.Node, source *config.Node, digest string) *instance {
+	in := &instance{node: node, source: source, digest: digest}
+	in.ctx, in.cancel = context.WithCancelCause(ctx)
+	in.builder = &component.Builder{
+		Node: node, Host: e.host, Metrics: e.metrics,
+		Log: e.log.With(slog.String("component", node.String())),
+	}
+	return in
+}
+
+// run starts what the component has declared, except for its listeners.
+func (in *instance) run(e *Engine) {
+	for _, f := range in.builder.Handlers() {
+		in.undo = append(in.undo, e.host.Log.Handle(f))
+	}
+	for _, t := range in.builder.Tasks() {
+		in.tasks.Go(func() { in.keepRunning(t) })
+	}
+}
+
+const (
+	restartAfter    = 100 * time.Millisecond
+	restartAtLatest = 30 * time.Second
+)
+
+// keepRunning is the goroutine of a task: it starts it again when it fails, each time later. It ends with the instance.
+func (in *instance) keepRunning(t component.Task) {
+	wait := restartAfter
+	for {
+		began := time.Now()
+		err := in.attempt(t)
+		if in.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > restartAtLatest {
+			wait = restartAfter
+		}
+		in.builder.Warn(nil, "engine.task.failed", "The task %s has ended (%v) and starts again in %v.", t.Name, err, wait)
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-in.ctx.Done():
+			return
+		}
+		wait = min(2*wait, restartAtLatest)
+	}
+}
+
+// attempt runs a task once, and turns a fault of ours into an error.
+func (in *instance) attempt(t component.Task) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("internal error: %v", fault)
+		}
+	}()
+	return t.Run(in.ctx)
+}
+
+// unbind closes the listeners.
+func (in *instance) unbind() {
+	for _, l := range in.listeners {
+		l.close()
+	}
+}
+
+// close takes the instance out of service, whatever state it is in, and waits until nothing of it runs.
+func (in *instance) close() {
+	in.unbind()
+	in.cancel(stream.ErrDrained)
+	in.tasks.Wait()
+	for i := len(in.undo) - 1; i >= 0; i-- {
+		in.undo[i]()
+	}
+	in.undo = nil
+}

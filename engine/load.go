@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gozilla/binding"
+	"gozilla/component"
+	"gozilla/config"
+	"gozilla/exporter"
+	"gozilla/guard"
+)
+
+// system is the namespace of the bindings that every configuration may name without declaring them.
+const system = "sys"
+
+// The categories of which this build has no types yet.
+var unbuilt = []*component.Registry[component.Type]{
+	component.NewRegistry[component.Type]("vault", "filesystem"),
+	component.NewRegistry[component.Type]("store", "memory"),
+	component.NewRegistry[component.Type]("catalog", "inline", "filesystem", "schema-registry",
+		"karapace-schema-registry", "karapace", "apicurio-registry", "apicurio"),
+}
+
+// Plan is a configuration that was read and checked.
+type Plan struct {
+	Report *config.Report // its faults; nothing can be started while Report.Err is not nil
+
+	spaces   []*space // in the order of the file, the system namespace last
+	bindings []*planned
+}
+
+// space is a namespace.
+type space struct {
+	name      string
+	config    *config.Namespace
+	bindings  map[string]*planned // without what could not be decoded: see declared
+	guards    map[string]*drafted[guard.Guard]
+	exporters map[string]*drafted[exporter.None]
+}
+
+// planned is a binding on its way into the graph.
+type planned struct {
+	*binding.Spec
+	space *space
+	refs  []binding.Reference
+	faces []string // the protocols by which streams come to it
+}
+
+// drafted is another component on its way into service.
+type drafted[T any] struct {
+	*component.Draft[T]
+	name string
+	typ  string
+	node *config.Node
+}
+
+// Options are how a configuration is read.
+type Options struct {
+	Strict bool   // refuse what zilla does not take
+	System string // YAML of further exporters in the system namespace
+}
+
+// Load reads and checks a configuration. It does no IO. Every fault is in the plan's Report; a text without a
+// namespace is a plan that serves nothing.
+func Load(source config.Source, o Options) *Plan {
+	p := &Plan{Report: &config.Report{Strict: o.Strict}}
+	for _, doc := range config.Parse(p.Report, source) {
+		p.addSpace(config.Decode[config.Namespace](p.Report, doc, "a namespace"), doc)
+	}
+	p.addSystem(o.System)
+	for _, s := range p.spaces {
+		p.decode(s)
+	}
+	p.check()
+	return p
+}
+
+// Empty reports whether the plan serves nothing.
+func (p *Plan) Empty() bool { return len(p.spaces) == 1 }
+
+func (p *Plan) addSpace(c *config.Namespace, doc *config.Node) {
+	name := string(c.Name)
+	at := p.Report.At(&c.Name)
+	if name == system {
+		p.Report.Errorf(at, "the namespace %s is made by gozilla itself", system).Hintf("choose another name")
+		return
+	}
+	for _, s := range p.spaces {
+		if name != "" && s.name == name {
+			p.Report.Errorf(at, "there are two namespaces %q", name).Note(p.Report.At(&s.config.Name), "the first one is here")
+			return
+		}
+	}
+	p.spaces = append(p.spaces, &space{name: name, config: c})
+}
+
+// addSystem adds the system namespace, of which only that is kept that something refers to.
+func (p *Plan) addSystem(exporters string) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "name: %s\nbindings:\n", system)
+	for _, name := range binding.Registry.Names() {
+		if t, _ := binding.Registry.Get(name); t.System != "" {
+			fmt.Fprintf(&text, "  %s\n", t.System)
+		}
+	}
+	if exporters != "" {
+		fmt.Fprintf(&text, "telemetry:\n  exporters:\n    %s\n", exporters)
+	}
+	r := &config.Report{}
+	docs := config.Parse(r, config.Source{Name: system, Text: []byte(text.String())})
+	c := config.Decode[config.Namespace](r, docs[0], "a namespace")
+	if err := r.Err(); err != nil {
+		panic(fmt.Sprintf("engine: the system namespace is wrong: %v", err)) // a binding type's System is
+	}
+	p.spaces = append(p.spaces, &space{name: system, config: c})
+}
+
+func (p *Plan) decode(s *space) {
+	s.bindings = map[string]*planned{}
+	s.guards = map[string]*drafted[guard.Guard]{}
+	s.exporters = map[string]*drafted[exporter.None]{}
+	for i, of := range []map[string]*config.Node{s.config.Vaults, s.config.Stores, s.config.Catalogs} {
+		for _, name := range inOrder(of) {
+			p.typeOf(unbuilt[i].Name(), name, of[name], func(n *config.Node) { unbuilt[i].Find(p.Report, n) })
+		}
+	}
+	for _, name := range inOrder(s.config.Guards) {
+		decodeOther(p, s.guards, guard.Registry, name, s.config.Guards[name], func(t guard.Type) component.Recipe[guard.Guard] { return t.Recipe })
+	}
+	for _, name := range inOrder(s.config.Bindings) {
+		if spec := binding.Decode(p.Report, s.config.Bindings[name], s.name, name); spec != nil {
+			s.bindings[name] = &planned{Spec: spec, space: s}
+		}
+	}
+	for _, name := range inOrder(s.config.Telemetry.Exporters) {
+		decodeOther(p, s.exporters, exporter.Registry, name, s.config.Telemetry.Exporters[name], func(t exporter.Type) component.Recipe[exporter.None] { return t.Recipe })
+	}
+}
+
+// typeOf calls find with the node that names the type of a component.
+func (p *Plan) typeOf(category, name string, n *config.Node, find func(*config.Node)) {
+	switch {
+	case n.Kind != config.Mapping:
+		p.Report.Errorf(n.Pos, "the %s %s must be a mapping", category, name)
+	case n.Get("type") == nil:
+		p.Report.Errorf(n.Pos, "the %s %s needs a type", category, name)
+	default:
+		find(n.Get("type"))
+	}
+}
+
+func decodeOther[T any, C component.Type](p *Plan, into map[string]*drafted[T], types *component.Registry[C], name string, n *config.Node, recipe func(C) component.Recipe[T]) {
+	p.typeOf(types.Name(), name, n, func(typ *config.Node) {
+		t, ok := types.Find(p.Report, typ)
+		if !ok {
+			return
+		}
+		draft := recipe(t).Decode(p.Report, n, article(typ.Value)+" "+typ.Value+" "+types.Name())
+		into[name] = &drafted[T]{Draft: draft, name: name, typ: typ.Value, node: n}
+	})
+}
+
+func article(word string) string {
+	if strings.ContainsAny(word[:1], "aeiou") {
+		return "an"
+	}
+	return "a"
+}
+
+// inOrder is the names of a section in the order of the file.
+func inOrder(section map[string]*config.Node) []string {
+	return slices.SortedFunc(maps.Keys(section), func(a, b string) int {
+		return section[a].Pos.Compare(section[b].Pos)
+	})
+}

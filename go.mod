@@ -1,0 +1,8 @@
+module gozilla
+
+go 1.26.0
+
+require (
+	go.yaml.in/yaml/v4 v4.0.0
+	golang.org/x/sys v0.50.0
+)

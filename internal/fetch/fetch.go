@@ -1,0 +1,125 @@
+// Package fetch reads what a configuration names by an address: a file, or what an HTTP server has.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// timeout is how long a server may take for all of its answer.
+const timeout = 30 * time.Second
+
+// Options say how to read.
+type Options struct {
+	Max           int64  // bytes; what has more is refused
+	Authorization string // the header's value for http and https, "" for none
+}
+
+// Read gives the content of a path, a file: or an http(s): address. What is not there is empty: a file that does not
+// exist, and a server's 204 or 404.
+func Read(ctx context.Context, address string, o Options) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil || len(u.Scheme) < 2 { // a path, on some systems one with a drive
+		return readFile(address, o.Max)
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "file":
+		return readFile(filePath(u), o.Max)
+	case "http", "https":
+		return get(ctx, u, o)
+	}
+	return nil, fmt.Errorf("cannot read %s: there is no way to read %s:, only a path, file:, http: and https:", address, u.Scheme)
+}
+
+// filePath is the path of a file: address; file:zilla.yaml is one in the current directory.
+func filePath(u *url.URL) string {
+	if u.Opaque != "" {
+		if path, err := url.PathUnescape(u.Opaque); err == nil {
+			return path
+		}
+		return u.Opaque
+	}
+	return u.Path
+}
+
+func readFile(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", path, bare(err))
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("cannot read %s: it is a directory", path)
+	}
+	return readAll(f, path, max)
+}
+
+// bare is an error without the path, which is said already.
+func bare(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func readAll(r io.Reader, name string, max int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, max+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", name, bare(err))
+	}
+	if int64(len(b)) > max {
+		return nil, fmt.Errorf("cannot read %s: it has more than %d bytes", name, max)
+	}
+	return b, nil
+}
+
+func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", u.Redacted(), err)
+	}
+	if o.Authorization != "" {
+		req.Header.Set("Authorization", o.Authorization)
+	}
+	client := http.Client{CheckRedirect: stayPrivate}
+	resp, err := client.Do(req)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("cannot read %s: %w", u.Redacted(), err)
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return readAll(resp.Body, u.Redacted(), o.Max)
+	case http.StatusNoContent, http.StatusNotFound:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
+}
+
+// stayPrivate follows a server elsewhere, but not from https to http.
+func stayPrivate(req *http.Request, via []*http.Request) error {
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return errors.New("it leads from https to http")
+	}
+	if len(via) >= 10 {
+		return errors.New("it leads from one address to the next without end")
+	}
+	return nil
+}

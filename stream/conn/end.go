@@ -1,0 +1,234 @@
+package conn
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/telemetry"
+)
+
+// bufferSize is what is read at once. At 32 KiB a copy in and out is cheaper than two more system calls.
+const bufferSize = 32 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// An End is one end of a byte stream in the hands of a relay or an echo. Where the system allows, it reads and writes
+// the socket itself: it waits until the socket is readable before it takes a buffer, so that an idle stream holds none,
+// and spares the calls what the runtime does around those that may block. See end_linux.go; elsewhere, and for what is
+// not a socket, it calls Read and Write.
+//
+// One goroutine may receive while another sends.
+type End struct {
+	Conn
+	Side  telemetry.Side // who is at the other end, for the errors
+	Stall time.Duration  // how long Send may wait without any progress; 0: for ever
+
+	head []byte // what was read ahead
+	sock socket
+
+	buf *[bufferSize]byte // what Recv has read; nil while it waits
+
+	mu   sync.Mutex // guards over against the deadlines that Send sets
+	over bool       // everything has to return
+}
+
+// Take takes c in hand. What was read ahead of it is received first.
+func Take(c Conn, side telemetry.Side) *End {
+	e := &End{Side: side}
+	e.init(c)
+	return e
+}
+
+func (e *End) init(c Conn) {
+	for {
+		a, ok := c.(*ahead)
+		if !ok {
+			break
+		}
+		e.head = append(e.head, a.head...)
+		a.head, c = nil, a.Conn
+	}
+	e.Conn = c
+	e.sock.init(c)
+}
+
+// raw reports whether the end reads and writes its socket itself.
+func (e *End) raw() bool { return e.sock.rc != nil }
+
+// Recv waits for bytes, which are valid until Release. The error is io.EOF for an orderly end, and a *stream.Cut for an
+// abort.
+func (e *End) Recv() ([]byte, error) {
+	if len(e.head) > 0 {
+		b := e.head
+		e.head = nil
+		return b, nil
+	}
+	var n int
+	var err error
+	if e.raw() {
+		n, err = e.sock.recv(&e.buf)
+	} else {
+		e.buf = buffers.Get().(*[bufferSize]byte)
+		n, err = e.Read(e.buf[:])
+	}
+	if n > 0 {
+		return e.buf[:n], nil
+	}
+	e.Release()
+	if err == nil {
+		err = io.EOF
+	}
+	return nil, e.cut(err)
+}
+
+// Release gives the buffer of Recv back.
+func (e *End) Release() {
+	if e.buf != nil {
+		buffers.Put(e.buf)
+		e.buf = nil
+	}
+}
+
+// Send writes all of b.
+func (e *End) Send(b []byte) error { return e.send(b, nil) }
+
+// send writes all of b. While it waits for its peer, it looks after from, whose peer could abort unseen meanwhile.
+func (e *End) send(b []byte, from *End) error {
+	if !e.raw() {
+		return e.cut(e.write(b))
+	}
+	sent, err := e.sock.send(b)
+	var waiting time.Time
+	for err == errWouldBlock {
+		if sent > 0 || waiting.IsZero() {
+			waiting = time.Now()
+		} else if e.Stall > 0 && time.Since(waiting) > e.Stall {
+			return errStalled
+		}
+		b = b[sent:]
+		sent, err = e.sendSlowly(b, from)
+	}
+	return e.cut(err)
+}
+
+// SendAll writes all of the batch, small pieces together.
+func (e *End) SendAll(batch [][]byte) error {
+	if len(batch) == 1 {
+		return e.Send(batch[0])
+	}
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	joined := buf[:0]
+	for _, b := range batch {
+		if len(joined)+len(b) > bufferSize && len(joined) > 0 {
+			if err := e.Send(joined); err != nil {
+				return err
+			}
+			joined = buf[:0]
+		}
+		if len(b) >= bufferSize {
+			if err := e.Send(b); err != nil {
+				return err
+			}
+			continue
+		}
+		joined = append(joined, b...)
+	}
+	if len(joined) == 0 {
+		return nil
+	}
+	return e.Send(joined)
+}
+
+// write is send for what is not a socket.
+func (e *End) write(b []byte) error {
+	if e.Stall > 0 && !e.deadline(time.Now().Add(e.Stall)) {
+		return os.ErrDeadlineExceeded
+	}
+	_, err := e.Write(b)
+	if e.Stall > 0 && errors.Is(err, os.ErrDeadlineExceeded) && e.deadline(time.Time{}) {
+		return errStalled
+	}
+	return err
+}
+
+// errStalled is that an end took nothing for as long as Stall allows.
+var errStalled = &stream.Cut{By: telemetry.Gateway, Why: "slow reader"}
+
+// sendSlowly waits until b can be sent, for a while.
+func (e *End) sendSlowly(b []byte, from *End) (sent int, err error) {
+	if !e.deadline(time.Now().Add(lookEvery)) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	sent, err = e.sock.sendWait(b)
+	if !e.deadline(time.Time{}) {
+		return sent, os.ErrDeadlineExceeded
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return sent, err
+	}
+	if from != nil && from.dead() {
+		return sent, &stream.Cut{By: from.Side, Why: "rst"}
+	}
+	return sent, errWouldBlock
+}
+
+// deadline sets when send has to return, unless it has to anyway.
+func (e *End) deadline(t time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.over {
+		e.SetWriteDeadline(t)
+	}
+	return !e.over
+}
+
+// Stop makes every Recv and Send return, now and later.
+func (e *End) Stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	e.SetDeadline(past)
+}
+
+// StopRecv makes every Recv return, now and later, and lets Send go on.
+func (e *End) StopRecv() { e.SetReadDeadline(past) }
+
+// awaitDeath returns once the peer has aborted after it had ended its direction, or with os.ErrDeadlineExceeded once
+// the end was stopped.
+func (e *End) awaitDeath() error {
+	if e.raw() {
+		return e.cut(e.sock.awaitDeath())
+	}
+	return nil
+}
+
+// dead reports whether the connection is gone, without reading from it.
+func (e *End) dead() bool { return e.raw() && e.sock.dead() }
+
+// Finish ends what is sent in order.
+func (e *End) Finish() error {
+	if err := e.CloseWrite(); err != nil {
+		return e.cut(err)
+	}
+	return nil
+}
+
+// cut says in the words of records how the end failed.
+func (e *End) cut(err error) error {
+	var cut *stream.Cut
+	switch {
+	case err == nil, err == io.EOF, errors.As(err, &cut), errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN), err == errAborted:
+		return &stream.Cut{By: e.Side, Why: "rst"}
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return &stream.Cut{By: e.Side, Why: "keep-alive timeout"}
+	}
+	return &stream.Cut{By: e.Side, Why: "error", Err: err}
+}

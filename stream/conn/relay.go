@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	"gozilla/stream"
+	"gozilla/telemetry"
+)
+
+// Relay moves bytes between a, which arrived, and b, which was opened for it, until both directions have ended or one
+// end was aborted; it ends with ctx, the stream's scope. It closes neither: after an error the caller aborts b. While
+// nothing moves it holds two goroutines and no buffer.
+func Relay(ctx context.Context, a, b Conn) error {
+	return relay(ctx, stream.From(ctx).Flow(), a, b)
+}
+
+func relay(ctx context.Context, flow stream.Flow, a, b Conn) error {
+	r := &relaying{scope: stream.From(ctx), flow: flow}
+	r.a.init(a)
+	r.b.init(b)
+	r.a.Side, r.b.Side = telemetry.Client, telemetry.Server
+	r.wg.Add(1)
+	disarm := context.AfterFunc(ctx, r.stop)
+	go r.forth()
+	r.back()
+	r.wg.Wait()
+	disarm()
+	return verdict(ctx, r.err)
+}
+
+// relaying is a relay at work.
+type relaying struct {
+	a, b  End
+	flow  stream.Flow
+	scope *stream.Scope
+	wg    sync.WaitGroup
+
+	mu   sync.Mutex
+	ends int   // directions that have ended in order
+	err  error // the first that went wrong
+}
+
+// forth is the goroutine from a to b, back the one from b to a. Each ends with its direction, or when the other one
+// found that the whole is over.
+func (r *relaying) forth() {
+	defer r.wg.Done()
+	r.pump(&r.a, &r.b, r.flow.Received)
+}
+
+func (r *relaying) back() { r.pump(&r.b, &r.a, r.flow.Sent) }
+
+func (r *relaying) pump(from, to *End, count func(int)) {
+	full := 0
+	for {
+		b, err := from.Recv()
+		if err != nil {
+			r.ended(from, to, err)
+			return
+		}
+		n := len(b)
+		err = to.send(b, from)
+		from.Release()
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		count(n)
+		if full++; n < bufferSize {
+			full = 0
+		}
+		if full == spliceAfter {
+			full = 0
+			if err := splice(from, to, count); err != nil {
+				r.ended(from, to, err)
+				return
+			}
+		}
+	}
+}
+
+// ended passes the end of a direction on. After an orderly one it stays until the whole is over, since an abort may
+// follow.
+func (r *relaying) ended(from, to *End, err error) {
+	if err != io.EOF {
+		r.fail(err)
+		return
+	}
+	r.scope.Closes(from.Side, "fin")
+	if err := to.Finish(); err != nil {
+		r.fail(err)
+		return
+	}
+	r.mu.Lock()
+	r.ends++
+	over := r.ends == 2
+	r.mu.Unlock()
+	if over {
+		r.stop()
+		return
+	}
+	if err := from.awaitDeath(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		r.fail(err)
+	}
+}
+
+// fail ends both directions. The first error is the relay's, except where both directions have ended in order.
+func (r *relaying) fail(err error) {
+	r.mu.Lock()
+	if r.err == nil && r.ends < 2 {
+		r.err = err
+	}
+	r.mu.Unlock()
+	r.stop()
+}
+
+func (r *relaying) stop() {
+	r.a.Stop()
+	r.b.Stop()
+}

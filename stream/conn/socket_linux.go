@@ -1,0 +1,144 @@
+//go:build linux && (amd64 || arm64 || riscv64 || loong64)
+
+package conn
+
+import (
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// errWouldBlock is that a socket takes nothing now.
+const errWouldBlock = syscall.EAGAIN
+
+// A socket reads and writes a TCP or unix socket by recvfrom and sendto inside RawConn's callbacks. Go has made the
+// socket non-blocking, so that the calls cannot block and need none of what syscall.Syscall does to hand the processor
+// on: RawSyscall spares 0.12 to 0.22 of HAProxy's CPU for a small message, recvfrom for read some of it.
+type socket struct {
+	rc syscall.RawConn // nil: not a socket
+
+	in  **[bufferSize]byte // where recv puts its buffer
+	rn  int
+	rno syscall.Errno
+	rfn func(uintptr) bool // made once, so that a call allocates nothing
+
+	out  []byte
+	sent int
+	wait bool
+	wno  syscall.Errno
+	wfn  func(uintptr) bool
+}
+
+func (s *socket) init(c net.Conn) {
+	switch c := c.(type) {
+	case *net.TCPConn:
+		s.rc, _ = c.SyscallConn()
+	case *net.UnixConn:
+		s.rc, _ = c.SyscallConn()
+	}
+	s.rfn, s.wfn = s.tryRecv, s.trySend
+}
+
+// recv waits until there is something to read and puts it into a buffer of the pool.
+func (s *socket) recv(in **[bufferSize]byte) (int, error) {
+	s.in = in
+	if err := s.rc.Read(s.rfn); err != nil {
+		return 0, err
+	}
+	switch {
+	case s.rno != 0:
+		return 0, s.rno
+	case s.rn == 0:
+		return 0, io.EOF
+	}
+	return s.rn, nil
+}
+
+// tryRecv reports false to be called again when the socket is readable.
+func (s *socket) tryRecv(fd uintptr) bool {
+	buf := buffers.Get().(*[bufferSize]byte)
+	s.rn, s.rno = recvfrom(fd, buf[:])
+	if s.rno == syscall.EAGAIN {
+		buffers.Put(buf)
+		return false
+	}
+	*s.in = buf
+	return true
+}
+
+// send writes what the socket takes now; errWouldBlock if that is not all of b.
+func (s *socket) send(b []byte) (int, error) { return s.sendOnce(b, false) }
+
+// sendWait writes all of b.
+func (s *socket) sendWait(b []byte) (int, error) { return s.sendOnce(b, true) }
+
+func (s *socket) sendOnce(b []byte, wait bool) (int, error) {
+	s.out, s.sent, s.wait = b, 0, wait
+	err := s.rc.Write(s.wfn)
+	s.out = nil
+	if err == nil && s.wno != 0 {
+		err = s.wno
+	}
+	return s.sent, err
+}
+
+func (s *socket) trySend(fd uintptr) bool {
+	for s.sent < len(s.out) {
+		n, errno := sendto(fd, s.out[s.sent:])
+		if s.wno = errno; errno != 0 {
+			return errno != syscall.EAGAIN || !s.wait
+		}
+		s.sent += n
+	}
+	return true
+}
+
+// awaitDeath waits until the connection is gone, once its peer has ended its direction.
+func (s *socket) awaitDeath() error {
+	err := s.rc.Read(func(fd uintptr) bool { return tcpState(fd) == tcpClose })
+	if err == nil {
+		err = syscall.ECONNRESET
+	}
+	return err
+}
+
+// dead reports whether the connection is gone.
+func (s *socket) dead() (dead bool) {
+	s.rc.Control(func(fd uintptr) { dead = tcpState(fd) == tcpClose })
+	return dead
+}
+
+// tcpClose is the state of a TCP connection that is gone: TCP_CLOSE of linux/tcp_states.h.
+const tcpClose = 7
+
+// tcpState is the first byte of struct tcp_info, 0 if it cannot be had. Unlike SO_ERROR, asking for it takes nothing
+// away from who reads or writes.
+func tcpState(fd uintptr) byte {
+	var state byte
+	size := uint32(1)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(&state)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return state
+}
+
+func recvfrom(fd uintptr, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}
+
+func sendto(fd uintptr, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"gozilla/telemetry"
+)
+
+// A Host is what scopes live on: the limits, the count of connections, the log that takes their records, and the list
+// of those that are open. A process has one; the engine owns it.
+type Host struct {
+	Limits      *Limits
+	Log         *telemetry.Log
+	Connections Slots
+	Traces      bool // internal errors tell where in the program they happened
+
+	last   atomic.Uint64 // the id given last
+	open   atomic.Int64
+	idle   chan struct{} // has an element after the last scope ended, until somebody looks
+	shards [16]shard     // the open scopes, by id
+}
+
+type shard struct {
+	sync.Mutex
+	open map[uint64]*Scope
+	_    [32]byte
+}
+
+// NewHost makes a host. The limits are read as scopes begin and end; they must not change.
+func NewHost(limits *Limits, log *telemetry.Log) *Host {
+	h := &Host{Limits: limits, Log: log, idle: make(chan struct{}, 1)}
+	h.Connections.max = int64(limits.Connections)
+	for i := range h.shards {
+		h.shards[i].open = map[uint64]*Scope{}
+	}
+	return h
+}
+
+// Scopes calls f with every scope that is open and has no parent, in no order, without holding a lock.
+func (h *Host) Scopes(f func(*Scope)) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.Lock()
+		scopes := make([]*Scope, 0, len(sh.open))
+		for _, s := range sh.open {
+			scopes = append(scopes, s)
+		}
+		sh.Unlock()
+		for _, s := range scopes {
+			f(s)
+		}
+	}
+}
+
+// Open is how many scopes are open that have no parent.
+func (h *Host) Open() int { return int(h.open.Load()) }
+
+// AwaitIdle returns once no scope is open, or with the cause of ctx. Only one may wait at a time.
+func (h *Host) AwaitIdle(ctx context.Context) error {
+	for h.Open() > 0 {
+		select {
+		case <-h.idle:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (h *Host) add(s *Scope) {
+	h.open.Add(1)
+	sh := &h.shards[s.id%uint64(len(h.shards))]
+	sh.Lock()
+	sh.open[s.id] = s
+	sh.Unlock()
+}
+
+func (h *Host) remove(s *Scope) {
+	sh := &h.shards[s.id%uint64(len(h.shards))]
+	sh.Lock()
+	delete(sh.open, s.id)
+	sh.Unlock()
+	if h.open.Add(-1) == 0 {
+		select {
+		case h.idle <- struct{}{}:
+		default: // it is known already
+		}
+	}
+}
+
+// Slots counts what is limited in number.
+type Slots struct {
+	used    atomic.Int64
+	refused atomic.Int64
+	max     int64
+}
+
+// Take takes a slot, or reports false if all are in use.
+func (s *Slots) Take() bool {
+	if s.used.Add(1) <= s.max {
+		return true
+	}
+	s.used.Add(-1)
+	s.refused.Add(1)
+	return false
+}
+
+// Free gives a slot back.
+func (s *Slots) Free() { s.used.Add(-1) }
+
+// Used is how many are taken.
+func (s *Slots) Used() int64 { return s.used.Load() }
+
+// Refused is how often there was none.
+func (s *Slots) Refused() int64 { return s.refused.Load() }
+
+// Max is how many there are.
+func (s *Slots) Max() int64 { return s.max }

@@ -1,0 +1,46 @@
+package stream
+
+import "time"
+
+// Limits bounds everything that comes from outside. Each has a safe default and is set with -P gozilla.limits.KEY=VALUE.
+type Limits struct {
+	// The connections that may be open at once, accepted and dialled ones together. At the limit, a listener still
+	// accepts and closes at once, so that health probes of the port succeed, and a tcp client refuses to dial. The
+	// default is what the limit on open files leaves room for.
+	Connections int
+	// The longest time that dialling may take, over all addresses of a name, its resolution included.
+	Dial time.Duration
+	// The most bytes that may be read before it is decided where a stream goes, such as a ClientHello.
+	Head int
+	// The longest time until the bytes are there that decide where a stream goes.
+	HeadTime time.Duration `config:"headtime"`
+	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
+	Queue int
+	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
+	Stall time.Duration
+	// The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.
+	Drain time.Duration
+	// The connection records that are kept for gozilla logs.
+	Records int
+	// The resolved names that one tcp client keeps.
+	Names int
+}
+
+// Defaults sets every limit but Connections, which depends on the process.
+func (l *Limits) Defaults() {
+	l.Dial = 10 * time.Second
+	l.Head = 64 << 10
+	l.HeadTime = 10 * time.Second
+	l.Queue = 256 << 10
+	l.Stall = 5 * time.Second
+	l.Drain = 30 * time.Second
+	l.Records = 4096
+	l.Names = 1024
+}
+
+// DefaultLimits are the limits of a process in which nothing was set; Connections is 10,000.
+func DefaultLimits() *Limits {
+	l := &Limits{Connections: 10_000}
+	l.Defaults()
+	return l
+}

@@ -1,0 +1,348 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gozilla/telemetry"
+)
+
+// A Scope is the life of one arrived connection, or of one stream that a source began. It is the context of everything
+// done on its behalf: reads, writes and dials that are given it return once it was cancelled.
+type Scope struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	host   *Host
+	parent *Scope
+	id     uint64
+	start  time.Time
+	marks  [phases]atomic.Int64 // nanoseconds after start; 0: not yet
+
+	received, sent atomic.Int64
+	ended          atomic.Bool
+
+	mu       sync.Mutex // guards what follows
+	path     []step
+	onEnd    []func(error)
+	onLeave  []*func()
+	leaving  bool
+	sessions []admitted
+	record   telemetry.Record // what SetRecord and Closes have said so far
+}
+
+type step struct {
+	node    *Node
+	route   int32 // RouteExit and below: see Took
+	counted bool
+}
+
+type admitted struct {
+	guard   string
+	session Session
+	expiry  *time.Timer
+}
+
+// A Phase is a moment in the life of a scope.
+type Phase uint8
+
+// The phases, in the order in which they usually come. Each is marked once, what comes after counts for nothing.
+const (
+	DialBegan Phase = iota // something is about to be dialled
+	DialEnded              // and was reached, or not
+	FirstByte              // the first byte went back to who opened the stream
+	phases
+)
+
+// RouteExit stands for a binding's exit where Took wants the index of a route.
+const (
+	RouteExit = -1
+	routeNone = -2
+)
+
+type scopeKey struct{}
+type hostKey struct{}
+
+// errEnded cancels the context of a scope that is over, so that nothing waits on it any longer.
+var errEnded = errors.New("the stream is over")
+
+// WithHost makes ctx one in which scopes can begin.
+func WithHost(ctx context.Context, h *Host) context.Context {
+	return context.WithValue(ctx, hostKey{}, h)
+}
+
+// From is the scope that ctx belongs to, or nil.
+func From(ctx context.Context) *Scope {
+	if s, ok := ctx.(*Scope); ok {
+		return s
+	}
+	s, _ := ctx.Value(scopeKey{}).(*Scope)
+	return s
+}
+
+// Begin makes the scope of a stream that a source or a pool begins; ctx comes from a Host, see [WithHost]. Who calls it
+// calls End.
+func Begin(ctx context.Context, n *Node) *Scope {
+	host, _ := ctx.Value(hostKey{}).(*Host)
+	return host.begin(ctx, n, false)
+}
+
+// Arrive makes the scope of a connection that a listener accepted for n, which counts it as one of its streams.
+// conn.Start ends it.
+func (h *Host) Arrive(ctx context.Context, n *Node) *Scope { return h.begin(ctx, n, true) }
+
+func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
+	s := &Scope{host: h, id: h.last.Add(1), start: time.Now()}
+	s.Context, s.cancel = context.WithCancelCause(ctx)
+	s.path = make([]step, 0, 3)
+	s.enter(n, counted)
+	h.add(s)
+	return s
+}
+
+// Child makes the scope of one exchange on a connection. It has a record of its own, ends with its parent, and who
+// calls it calls End.
+func (s *Scope) Child(n *Node) *Scope {
+	c := &Scope{host: s.host, parent: s, id: s.host.last.Add(1), start: time.Now()}
+	c.Context, c.cancel = context.WithCancelCause(s)
+	c.enter(n, false)
+	return c
+}
+
+// Value is part of context.Context.
+func (s *Scope) Value(key any) any {
+	switch key.(type) {
+	case scopeKey:
+		return s
+	case hostKey:
+		return s.host
+	}
+	return s.Context.Value(key)
+}
+
+// ID tells the scope from all others of the process.
+func (s *Scope) ID() uint64 { return s.id }
+
+// Host is what the scope lives on.
+func (s *Scope) Host() *Host { return s.host }
+
+// Limits bounds what may be done on behalf of the scope.
+func (s *Scope) Limits() *Limits { return s.host.Limits }
+
+// Enter notes that the stream went on to n, and counts it there. Edges call it, nobody else.
+func (s *Scope) Enter(n *Node) { s.enter(n, true) }
+
+func (s *Scope) enter(n *Node, counted bool) {
+	if counted {
+		n.Streams.Open()
+	}
+	s.mu.Lock()
+	s.path = append(s.path, step{n, routeNone, counted})
+	s.mu.Unlock()
+}
+
+// Took notes the route by which n sends the stream on: its index, or RouteExit.
+func (s *Scope) Took(n *Node, route int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.path) - 1; i >= 0; i-- {
+		if s.path[i].node == n {
+			s.path[i].route = int32(route)
+			return
+		}
+	}
+}
+
+// Mark notes that a phase is reached now.
+func (s *Scope) Mark(p Phase) {
+	if s.marks[p].Load() == 0 {
+		s.marks[p].CompareAndSwap(0, max(1, int64(time.Since(s.start))))
+	}
+}
+
+// SetRecord lets a binding add to the scope's record what only it knows. f runs under the scope's lock.
+func (s *Scope) SetRecord(f func(*telemetry.Record)) {
+	s.mu.Lock()
+	f(&s.record)
+	s.mu.Unlock()
+}
+
+// Closes notes who is the first to end the stream, and how. What comes after counts for nothing.
+func (s *Scope) Closes(by telemetry.Side, reason string) {
+	s.mu.Lock()
+	if s.record.Reason == "" {
+		s.record.By, s.record.Reason = by, reason
+	}
+	s.mu.Unlock()
+}
+
+// OnLeave says how a protocol takes its leave when the gateway drains. The one registered last, the topmost, is asked,
+// at once if it is drain time already. undo withdraws it.
+func (s *Scope) OnLeave(f func()) (undo func()) {
+	s.mu.Lock()
+	s.onLeave = append(s.onLeave, &f)
+	leaving := s.leaving
+	s.mu.Unlock()
+	if leaving {
+		f()
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i, have := range s.onLeave {
+			if have == &f {
+				s.onLeave = append(s.onLeave[:i:i], s.onLeave[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// Leave asks the stream to come to an end in its own time.
+func (s *Scope) Leave() {
+	s.mu.Lock()
+	first := !s.leaving
+	s.leaving = true
+	var f func()
+	if n := len(s.onLeave); first && n > 0 {
+		f = *s.onLeave[n-1]
+	}
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// Cancel ends the stream now: reads, writes and dials on its behalf return cause.
+func (s *Scope) Cancel(cause error) { s.cancel(cause) }
+
+// OnEnd says what must happen when the stream is over; f is given the error that it ended with. The one registered
+// last runs first. It must be called before the scope ends, by who serves the stream.
+func (s *Scope) OnEnd(f func(error)) {
+	s.mu.Lock()
+	s.onEnd = append(s.onEnd, f)
+	s.mu.Unlock()
+}
+
+// End is called once, when the stream is over, by conn.Start for what arrived, else by who called Begin or Child.
+// Further calls do nothing.
+func (s *Scope) End(err error) {
+	if s.ended.Swap(true) {
+		return
+	}
+	s.mu.Lock()
+	onEnd, path, sessions := s.onEnd, s.path, s.sessions
+	s.mu.Unlock()
+	for i := len(onEnd) - 1; i >= 0; i-- {
+		onEnd[i](err)
+	}
+	for _, st := range path {
+		if st.counted {
+			st.node.Streams.End(err)
+		}
+	}
+	for _, a := range sessions {
+		if a.expiry != nil {
+			a.expiry.Stop()
+		}
+		a.session.Release()
+	}
+	s.host.Log.Record(s.finish(err))
+	s.cancel(errEnded)
+	if s.parent == nil {
+		s.host.remove(s)
+	}
+}
+
+// finish completes the record.
+func (s *Scope) finish(err error) *telemetry.Record {
+	r := s.Record()
+	by, reason, details := verdict(err)
+	if err != nil || r.Reason == "" {
+		r.By, r.Reason = by, reason
+	}
+	r.Err = details
+	return &r
+}
+
+// Record is the scope's record as far as it is known now.
+func (s *Scope) Record() telemetry.Record {
+	s.mu.Lock()
+	r, path := s.record, slices.Clone(s.path)
+	s.mu.Unlock()
+	r.ID, r.Start, r.Duration = s.id, s.start, time.Since(s.start)
+	r.Received, r.Sent = s.received.Load(), s.sent.Load()
+	r.FirstByte = time.Duration(s.marks[FirstByte].Load())
+	if began, ended := s.marks[DialBegan].Load(), s.marks[DialEnded].Load(); ended > began {
+		r.Dial = time.Duration(ended - began)
+	}
+	r.Path = make([]telemetry.Step, len(path))
+	for i, st := range path {
+		r.Path[i] = telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))}
+	}
+	return r
+}
+
+func routeName(i int) string {
+	switch i {
+	case routeNone:
+		return ""
+	case RouteExit:
+		return "exit"
+	}
+	return "routes[" + strconv.Itoa(i) + "]"
+}
+
+// Admit makes a guard's session part of the scope. The session is released at the scope's end, and its expiry cancels
+// the scope.
+func (s *Scope) Admit(guard string, session Session) {
+	a := admitted{guard: guard, session: session}
+	if at := session.Expires(); !at.IsZero() {
+		a.expiry = time.AfterFunc(time.Until(at), func() { s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"}) })
+	}
+	s.mu.Lock()
+	s.sessions = append(s.sessions, a)
+	s.mu.Unlock()
+}
+
+// Session is what the guard of that qualified name has admitted to the scope, or to the one it is a child of; nil if
+// nothing.
+func (s *Scope) Session(guard string) Session {
+	for ; s != nil; s = s.parent {
+		s.mu.Lock()
+		for _, a := range s.sessions {
+			if a.guard == guard {
+				s.mu.Unlock()
+				return a.session
+			}
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// EndIdle cancels the scope once no byte has moved in either direction for d. It costs the data path nothing: the
+// counts are looked at four times in d, so that the end may come a quarter late.
+func (s *Scope) EndIdle(d time.Duration) {
+	const looks = 4
+	var seen int64
+	var quiet int
+	var timer *time.Timer
+	ready := make(chan struct{})
+	timer = time.AfterFunc(d/looks, func() {
+		<-ready
+		if now := s.received.Load() + s.sent.Load(); now != seen {
+			seen, quiet = now, 0
+		} else if quiet++; quiet >= looks {
+			s.Cancel(&Cut{By: telemetry.Gateway, Why: "idle timeout"})
+			return
+		}
+		timer.Reset(d / looks)
+	})
+	close(ready)
+	s.OnEnd(func(error) { timer.Stop() })
+}

@@ -1,0 +1,342 @@
+package telemetry_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+
+	"gozilla/telemetry"
+)
+
+// show gives the samples whose value is not zero, one a line.
+func show(samples []telemetry.Sample) string {
+	var b strings.Builder
+	for _, s := range samples {
+		if s.Value != 0 {
+			fmt.Fprintf(&b, "%s:%s %s=%d\n", s.Namespace, s.Binding, s.Name, s.Value)
+		}
+	}
+	return b.String()
+}
+
+func all(string) bool { return true }
+
+func TestMetricsTable(t *testing.T) {
+	var m telemetry.Metrics
+	var s telemetry.Streams
+	m.Streams("default", "north", &s, nil)
+	var got strings.Builder
+	for _, sample := range m.Snapshot() {
+		fmt.Fprintln(&got, sample.Name, sample.Kind, sample.Unit)
+		if sample.Help == "" || sample.Selected || !telemetry.Built(sample.Name) {
+			t.Errorf("%+v", sample)
+		}
+	}
+	want := `stream.active.received gauge count
+stream.active.sent gauge count
+stream.closes.received counter count
+stream.closes.sent counter count
+stream.data.received counter bytes
+stream.data.sent counter bytes
+stream.errors.received counter count
+stream.errors.sent counter count
+stream.opens.received counter count
+stream.opens.sent counter count
+`
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
+
+func TestMetricsCount(t *testing.T) {
+	var m telemetry.Metrics
+	var north, south telemetry.Streams
+	m.Streams("default", "south", &south, all)
+	remove := m.Streams("default", "north", &north, func(name string) bool { return strings.HasPrefix(name, "stream.data") })
+	m.Gauge("engine.workers.usage", "In use", func() int64 { return 3 })
+	m.Counter("engine.workers.count", "Workers", func() int64 { return 1 })
+	m.Gauge("engine.workers.usage", "In use", func() int64 { return 4 })
+	for _, err := range []error{nil, errors.New("cut"), nil} {
+		north.Open()
+		north.End(err)
+	}
+	north.Open()
+	north.Received.Bytes.Add(10)
+	north.Sent.Bytes.Add(20)
+	samples := m.Snapshot()
+	want := `: engine.workers.count=1
+: engine.workers.usage=4
+default:north stream.active.received=1
+default:north stream.active.sent=1
+default:north stream.closes.received=2
+default:north stream.closes.sent=2
+default:north stream.data.received=10
+default:north stream.data.sent=20
+default:north stream.errors.received=1
+default:north stream.errors.sent=1
+default:north stream.opens.received=4
+default:north stream.opens.sent=4
+`
+	if got := show(samples); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	var selected []string
+	for _, s := range samples {
+		if s.Selected && s.Binding != "south" {
+			selected = append(selected, s.Name)
+		}
+	}
+	if want := []string{"engine.workers.count", "engine.workers.usage", "stream.data.received", "stream.data.sent"}; !slices.Equal(selected, want) {
+		t.Errorf("selected: %v", selected)
+	}
+	remove()
+	remove()
+	if got := len(m.Snapshot()); got != 12 {
+		t.Errorf("%d samples are left, want 12", got)
+	}
+}
+
+// Two instances of one binding, as during a reload, are one series, and it never falls while the name lives.
+func TestMetricsOverReload(t *testing.T) {
+	var m telemetry.Metrics
+	var old, new telemetry.Streams
+	removeOld := m.Streams("default", "north", &old, all)
+	old.Open()
+	removeNew := m.Streams("default", "north", &new, nil)
+	new.Open()
+	check := func(when, want string) {
+		t.Helper()
+		samples := m.Snapshot()
+		samples = slices.DeleteFunc(samples, func(s telemetry.Sample) bool { return strings.HasSuffix(s.Name, ".sent") })
+		if got := show(samples); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", when, got, want)
+		}
+	}
+	check("both", "default:north stream.active.received=2\ndefault:north stream.opens.received=2\n")
+	if m.Snapshot()[0].Selected {
+		t.Error("the selection of the last one must hold")
+	}
+	old.End(nil)
+	removeOld()
+	want := "default:north stream.active.received=1\ndefault:north stream.closes.received=1\ndefault:north stream.opens.received=2\n"
+	check("the old one has left", want)
+
+	// The same counters again, with another selection: nothing counts twice.
+	removeAgain := m.Streams("default", "north", &new, all)
+	removeNew()
+	check("selected anew", want)
+	if !m.Snapshot()[0].Selected {
+		t.Error("the new selection must hold")
+	}
+	removeAgain()
+	check("all have left", "")
+}
+
+func TestNilMetrics(t *testing.T) {
+	var m *telemetry.Metrics
+	m.Streams("a", "b", &telemetry.Streams{}, all)()
+	m.Gauge("x", "", func() int64 { return 0 })
+	if m.Snapshot() != nil {
+		t.Error("a nil *Metrics has samples")
+	}
+}
+
+func TestMetricsFromManySides(t *testing.T) {
+	var m telemetry.Metrics
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			var s telemetry.Streams
+			for range 200 {
+				remove := m.Streams("default", strconv.Itoa(i%2), &s, all)
+				s.Open()
+				s.End(nil)
+				for _, sample := range m.Snapshot() {
+					if sample.Value < 0 {
+						t.Errorf("%+v", sample)
+					}
+				}
+				remove()
+			}
+		})
+	}
+	wait.Wait()
+	if n := len(m.Snapshot()); n != 0 {
+		t.Errorf("%d samples are left", n)
+	}
+}
+
+func TestMetricNames(t *testing.T) {
+	names := telemetry.MetricNames()
+	if len(names) != 34 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != 34 {
+		t.Errorf("%d names: %v", len(names), names)
+	}
+	for _, name := range []string{"stream.opens.received", "http.duration", "grpc.requests.per.rpc", "mcp.tools.call.duration"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if telemetry.Built("http.duration") || telemetry.Built("engine.workers.count") || !telemetry.Built("stream.data.sent") {
+		t.Error("Built is wrong")
+	}
+	if telemetry.Help("http.duration") != "" || telemetry.Help("stream.data.sent") != "Payload that went back to who opened the streams" {
+		t.Error("Help is wrong")
+	}
+}
+
+func TestSampleJSON(t *testing.T) {
+	s := telemetry.Sample{Namespace: "a", Binding: "b\u0085<", Name: "n", Unit: "count", Kind: telemetry.Gauge, Help: "h", Value: -1, Selected: true}
+	b, err := s.MarshalJSON()
+	want := `{"namespace":"a","binding":"b\u0085<","name":"n","unit":"count","kind":"gauge","help":"h","value":-1,"selected":true}`
+	if err != nil || string(b) != want {
+		t.Errorf("%v: %s", err, b)
+	}
+	var back telemetry.Sample
+	if err := json.Unmarshal(b, &back); err != nil || back != s {
+		t.Errorf("%v: came back as %+v", err, back)
+	}
+}
+
+func TestPrometheusText(t *testing.T) {
+	var m telemetry.Metrics
+	var north, south telemetry.Streams
+	only := func(name string) bool { return name == "stream.data.sent" || name == "stream.active.received" }
+	m.Streams("default", "south", &south, only)
+	m.Streams("default", "north", &north, only)
+	m.Streams("default", "west", &south, nil)
+	m.Counter("engine.workers.count", "Workers", func() int64 { return 8 })
+	m.Gauge("engine.workers.capacity", "Limit on connections", func() int64 { return 10_000 })
+	north.Open()
+	north.Sent.Bytes.Add(1 << 40)
+	var b bytes.Buffer
+	if err := telemetry.WritePrometheus(&b, m.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	want := `# HELP engine_workers_capacity Limit on connections
+# TYPE engine_workers_capacity gauge
+engine_workers_capacity 10000
+# HELP engine_workers_count_total Workers
+# TYPE engine_workers_count_total counter
+engine_workers_count_total 8
+# HELP stream_active_received Streams that are open towards the binding
+# TYPE stream_active_received gauge
+stream_active_received{namespace="default",binding="north"} 1
+stream_active_received{namespace="default",binding="south"} 0
+# HELP stream_data_sent_bytes_total Payload that went back to who opened the streams
+# TYPE stream_data_sent_bytes_total counter
+stream_data_sent_bytes_total{namespace="default",binding="north"} 1099511627776
+stream_data_sent_bytes_total{namespace="default",binding="south"} 0
+`
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPrometheusNames(t *testing.T) {
+	for _, test := range []struct {
+		name, unit string
+		kind       telemetry.Kind
+		want       string
+	}{
+		{"stream.active.sent", "count", telemetry.Gauge, "stream_active_sent 1500000"},
+		{"stream.opens.received", "count", telemetry.Counter, "stream_opens_received_total 1500000"},
+		{"stream.data.received", "bytes", telemetry.Counter, "stream_data_received_bytes_total 1500000"},
+		{"http.duration", "nanoseconds", telemetry.Gauge, "http_duration_milliseconds 1.5"},
+		{"mcp.tools.call", "count", telemetry.Counter, "mcp_tools_call_total 1500000"},
+		{"odd-näme", "count", telemetry.Gauge, "odd_n_me 1500000"},
+	} {
+		var b bytes.Buffer
+		s := telemetry.Sample{Name: test.name, Unit: test.unit, Kind: test.kind, Value: 1_500_000, Selected: true}
+		if err := telemetry.WritePrometheus(&b, []telemetry.Sample{s}); err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Split(b.String(), "\n"); lines[2] != test.want {
+			t.Errorf("got %q, want %q", lines[2], test.want)
+		}
+	}
+}
+
+func TestPrometheusHostile(t *testing.T) {
+	for _, s := range append([]string{`a"b\c`, "a\nb", `\n`}, hostile...) {
+		var m telemetry.Metrics
+		m.Streams(s, s, &telemetry.Streams{}, all)
+		m.Streams("default", "north", &telemetry.Streams{}, all)
+		m.Gauge("engine.x", s, func() int64 { return -1 })
+		var b bytes.Buffer
+		if err := telemetry.WritePrometheus(&b, m.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+		series, err := parsePrometheus(b.String())
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", s, err, b.String())
+		}
+		s = strings.ToValidUTF8(s, "\ufffd")
+		if _, ok := series[fmt.Sprintf("stream_opens_sent_total %q %q", s, s)]; !ok || len(series) != 21 {
+			t.Errorf("%q is not among the %d series", s, len(series))
+		}
+	}
+}
+
+var (
+	metricLine = regexp.MustCompile(`^(# HELP|# TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)$`)
+	sampleLine = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{namespace="((?:[^"\\]|\\[\\"n])*)",binding="((?:[^"\\]|\\[\\"n])*)"\})? (-?[0-9.e+]+)$`)
+	unescape   = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\"`, `"`)
+)
+
+// parsePrometheus reads the text format as strictly as its description allows, and gives the values by series.
+func parsePrometheus(text string) (map[string]string, error) {
+	series := map[string]string{}
+	seen := map[string]bool{}
+	family, typed := "", false
+	if !utf8.ValidString(text) || !strings.HasSuffix(text, "\n") {
+		return nil, errors.New("not valid UTF-8, or no line break at the end")
+	}
+	lines := bufio.NewScanner(strings.NewReader(text))
+	lines.Split(splitLF)
+	for lines.Scan() {
+		line := lines.Text()
+		if m := metricLine.FindStringSubmatch(line); m != nil {
+			switch {
+			case m[1] == "# HELP" && seen[m[2]]:
+				return nil, fmt.Errorf("a second family %s", m[2])
+			case m[1] == "# HELP":
+				family, typed, seen[m[2]] = m[2], false, true
+			case m[2] != family || typed || m[3] != "counter" && m[3] != "gauge":
+				return nil, fmt.Errorf("a type out of place: %q", line)
+			default:
+				typed = true
+			}
+			continue
+		}
+		m := sampleLine.FindStringSubmatch(line)
+		if m == nil || m[1] != family || !typed {
+			return nil, fmt.Errorf("a bad line, or one out of place: %q", line)
+		}
+		if _, err := strconv.ParseFloat(m[4], 64); err != nil {
+			return nil, err
+		}
+		key := fmt.Sprintf("%s %q %q", m[1], unescape.Replace(m[2]), unescape.Replace(m[3]))
+		if _, twice := series[key]; twice {
+			return nil, fmt.Errorf("the series %s is there twice", key)
+		}
+		series[key] = m[4]
+	}
+	return series, lines.Err()
+}
+
+// splitLF splits at line feeds and nowhere else, as the format says; bufio.ScanLines would drop carriage returns.
+func splitLF(data []byte, end bool) (int, []byte, error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	return 0, nil, nil
+}

@@ -1,0 +1,46 @@
+package telemetry
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Record is the story of one connection, complete at its end: where it came from, where it went, what it moved,
+// what took how long, and who ended it and why.
+type Record struct {
+	ID     uint64
+	Start  time.Time      // when it was accepted, or begun by a source
+	Source netip.AddrPort // the client; invalid for what a source began
+	Dest   netip.AddrPort // the address that the client reached us at
+	Target string         // what was dialled on its behalf, "" for nothing
+	Path   []Step         // the bindings it went through, in order
+
+	Received, Sent int64 // bytes from and to the client
+
+	Dial      time.Duration // how long dialling took, name resolution included; 0: there was none
+	FirstByte time.Duration // from Start to the first byte sent back to the client; 0: there was none
+	Duration  time.Duration // from Start to the end
+
+	By     Side   // who ended it
+	Reason string // how, in a few stable words: "fin", "rst", "idle timeout", "no route", "drain" …
+	Err    string // the details, "" where the reason says all
+
+	RTT         time.Duration // smoothed round trip to the client as the system saw it, 0: not known
+	Retransmits uint32        // segments sent to the client more than once
+}
+
+// Step is one binding on the path of a connection and the way it was sent on from there.
+type Step struct {
+	Binding string // qualified: namespace:name
+	Route   string // "routes[2]", "exit", or "" where the binding sends nothing on
+}
+
+// Side is one of the three parties of a connection.
+type Side string
+
+// The sides, as records spell them.
+const (
+	Client  Side = "client"  // who opened the connection
+	Server  Side = "server"  // what was dialled
+	Gateway Side = "gateway" // we
+)

@@ -1,0 +1,203 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Text is the record as one line for people:
+//
+//	2026-08-01 12:00:00.123 #7 10.0.0.1:5555 -> 10.0.0.2:80 -> 10.0.0.9:8080 default:north routes[0] > default:south
+//	received 12 sent 34 dial 1.2ms first 3.4ms total 5.6ms client: fin
+func (r *Record) Text() string {
+	b := make([]byte, 0, 256)
+	b = r.Start.AppendFormat(b, "2006-01-02 15:04:05.000 #")
+	b = strconv.AppendUint(b, r.ID, 10)
+	b = r.appendEnds(append(b, ' '))
+	b = r.appendPath(b)
+	b = append(b, " received "...)
+	b = strconv.AppendInt(b, r.Received, 10)
+	b = append(b, " sent "...)
+	b = strconv.AppendInt(b, r.Sent, 10)
+	if r.Dial > 0 {
+		b = append(append(b, " dial "...), short(r.Dial)...)
+	}
+	if r.FirstByte > 0 {
+		b = append(append(b, " first "...), short(r.FirstByte)...)
+	}
+	b = append(append(b, " total "...), short(r.Duration)...)
+	b = append(b, ' ')
+	b = appendOneLine(b, string(r.By))
+	b = append(b, ": "...)
+	b = appendOneLine(b, r.Reason)
+	if r.Err != "" {
+		b = append(b, " ("...)
+		b = appendOneLine(b, r.Err)
+		b = append(b, ')')
+	}
+	return string(b)
+}
+
+// appendEnds appends who was connected to whom: the client, the address it reached us at, what was dialled for it.
+func (r *Record) appendEnds(b []byte) []byte {
+	if r.Source.IsValid() {
+		b = appendOneLine(b, r.Source.String())
+	} else {
+		b = append(b, '-')
+	}
+	if r.Dest.IsValid() {
+		b = append(b, " -> "...)
+		b = appendOneLine(b, r.Dest.String())
+	}
+	if r.Target != "" {
+		b = append(b, " -> "...)
+		b = appendOneLine(b, r.Target)
+	}
+	return b
+}
+
+// appendPath appends the bindings, and after each the way on from there.
+func (r *Record) appendPath(b []byte) []byte {
+	for i, s := range r.Path {
+		if i > 0 {
+			b = append(b, " >"...)
+		}
+		b = append(b, ' ')
+		b = appendOneLine(b, s.Binding)
+		if s.Route != "" {
+			b = append(b, ' ')
+			b = appendOneLine(b, s.Route)
+		}
+	}
+	return b
+}
+
+// short is a duration with about three digits, which is what people read of it.
+func short(d time.Duration) string {
+	unit := time.Duration(1)
+	for unit < time.Second && d >= 1000*unit {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}
+
+type recordJSON struct {
+	ID          uint64     `json:"id"`
+	Start       string     `json:"start"`
+	Source      string     `json:"source,omitempty"`
+	Dest        string     `json:"dest,omitempty"`
+	Target      string     `json:"target,omitempty"`
+	Path        []stepJSON `json:"path,omitempty"`
+	Received    int64      `json:"received"`
+	Sent        int64      `json:"sent"`
+	Dial        float64    `json:"dial_ms,omitempty"`
+	FirstByte   float64    `json:"first_byte_ms,omitempty"`
+	Duration    float64    `json:"duration_ms"`
+	By          Side       `json:"by,omitempty"`
+	Reason      string     `json:"reason,omitempty"`
+	Err         string     `json:"error,omitempty"`
+	RTT         float64    `json:"rtt_ms,omitempty"`
+	Retransmits uint32     `json:"retransmits,omitempty"`
+}
+
+type stepJSON struct {
+	Binding string `json:"binding"`
+	Route   string `json:"route,omitempty"`
+}
+
+const startLayout = "2006-01-02T15:04:05.000Z07:00" // RFC 3339 with milliseconds
+
+// MarshalJSON gives the record snake_case keys. What is not known is left out.
+func (r *Record) MarshalJSON() ([]byte, error) {
+	j := recordJSON{
+		ID: r.ID, Start: r.Start.UTC().Format(startLayout),
+		Source: addrText(r.Source), Dest: addrText(r.Dest), Target: r.Target,
+		Received: r.Received, Sent: r.Sent,
+		Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
+		By: r.By, Reason: r.Reason, Err: r.Err,
+		RTT: millis(r.RTT), Retransmits: r.Retransmits,
+	}
+	for _, s := range r.Path {
+		j.Path = append(j.Path, stepJSON(s))
+	}
+	return marshalLine(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON gives.
+func (r *Record) UnmarshalJSON(b []byte) error {
+	var j recordJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return fmt.Errorf("cannot read a record: %w", err)
+	}
+	start, err := time.Parse(time.RFC3339, j.Start)
+	if err != nil {
+		return fmt.Errorf("cannot read the start of a record: %w", err)
+	}
+	*r = Record{
+		ID: j.ID, Start: start.Local(), Target: j.Target, Received: j.Received, Sent: j.Sent,
+		Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
+		By: j.By, Reason: j.Reason, Err: j.Err, RTT: fromMillis(j.RTT), Retransmits: j.Retransmits,
+	}
+	for _, s := range j.Path {
+		r.Path = append(r.Path, Step(s))
+	}
+	if r.Source, err = parseAddr(j.Source); err != nil {
+		return fmt.Errorf("cannot read the source of a record: %w", err)
+	}
+	if r.Dest, err = parseAddr(j.Dest); err != nil {
+		return fmt.Errorf("cannot read the destination of a record: %w", err)
+	}
+	return nil
+}
+
+func addrText(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+func parseAddr(s string) (netip.AddrPort, error) {
+	if s == "" {
+		return netip.AddrPort{}, nil
+	}
+	return netip.ParseAddrPort(s)
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func fromMillis(ms float64) time.Duration {
+	return time.Duration(math.Round(ms * float64(time.Millisecond)))
+}
+
+// logRecord writes a record to a process's log.
+func logRecord(l *slog.Logger, r *Record) {
+	attrs := make([]any, 0, 15)
+	add := func(known bool, a slog.Attr) {
+		if known {
+			attrs = append(attrs, a)
+		}
+	}
+	add(true, slog.Uint64("connection", r.ID))
+	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
+	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
+	add(r.Target != "", slog.String("target", r.Target))
+	path := r.appendPath(nil)
+	add(len(path) > 0, slog.String("path", string(path[min(1, len(path)):])))
+	add(true, slog.Int64("received", r.Received))
+	add(true, slog.Int64("sent", r.Sent))
+	add(r.Dial > 0, slog.Duration("dial", r.Dial))
+	add(r.FirstByte > 0, slog.Duration("first_byte", r.FirstByte))
+	add(true, slog.Duration("duration", r.Duration))
+	add(r.By != "", slog.String("by", string(r.By)))
+	add(r.Reason != "", slog.String("reason", r.Reason))
+	add(r.Err != "", slog.String("error", r.Err))
+	add(r.RTT > 0, slog.Duration("rtt", r.RTT))
+	add(r.Retransmits > 0, slog.Uint64("retransmits", uint64(r.Retransmits)))
+	l.Info("connection ended", attrs...)
+}
