@@ -34,7 +34,7 @@ func Listen(dir string) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot lock the engine directory %s: %w", dir, err)
 	}
 	defer unlock()
-	if err := clear(dir, path); err != nil {
+	if err := removeStale(dir, path); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("unix", path)
@@ -48,8 +48,8 @@ func Listen(dir string) (net.Listener, error) {
 	return l, nil
 }
 
-// clear removes a socket behind which nobody is any longer.
-func clear(dir, path string) error {
+// removeStale removes a socket behind which nobody is any longer.
+func removeStale(dir, path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -162,15 +162,14 @@ func boundsOf(t reflect.Type) (lo, hi int64, ok bool) {
 		lo, hi = x.Bounds()
 		return lo, hi, true
 	}
-	bits := t.Bits()
 	switch formOf(t) {
 	case formUint:
-		if bits == 64 {
+		if t.Bits() == 64 {
 			return 0, math.MaxInt64, true
 		}
-		return 0, 1<<bits - 1, true
+		return 0, 1<<t.Bits() - 1, true
 	case formInt:
-		if bits < 64 {
+		if bits := t.Bits(); bits < 64 {
 			return -1 << (bits - 1), 1<<(bits-1) - 1, true
 		}
 	}

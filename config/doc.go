@@ -24,7 +24,7 @@
 //	Values() []string              the values of a kind of string
 //	Pattern() string               what text looks like; also for a kind of string
 //	Words() string                 what it must be, for messages; alternatives are separated by ", "
-//	Bounds() (min, max int64)      of a kind of integer
+//	Bounds() (min, max int64)      of a kind of integer, or of one that TakesNumber
 //	TakesNumber() bool             a TextUnmarshaler that also takes a whole number
 //	ConfigShape() *Shape           of a SelfDecoder
 //

@@ -14,6 +14,8 @@ const (
 	MaxText  = 4 << 20 // bytes of one file, also once the environment is put in
 	MaxNodes = 500_000 // values of one document, after aliases are expanded
 	MaxDepth = 100     // values inside values
+
+	MaxExpressions = 10_000 // expressions of one file that are replaced
 )
 
 // A Source is the text of one file, and the environment that its expressions ask for.

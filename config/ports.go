@@ -24,6 +24,9 @@ func (PortRange) Words() string { return "a number, a range like 8000-8010" }
 // TakesNumber lets a port be given as a number.
 func (PortRange) TakesNumber() bool { return true }
 
+// Bounds are those of a port that is given as a number.
+func (PortRange) Bounds() (lo, hi int64) { return 0, 65535 }
+
 // UnmarshalText reads a port or a range.
 func (p *PortRange) UnmarshalText(text []byte) error {
 	from, to, ranged := strings.Cut(string(text), "-")

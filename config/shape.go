@@ -113,12 +113,7 @@ func (s *Shape) scalar(f form, t reflect.Type) {
 		s.Form = FormBool
 	case formInt, formUint:
 		s.Form = FormInteger
-		if lo, hi, ok := boundsOf(t); ok {
-			s.Min = &lo
-			if hi != math.MaxInt64 {
-				s.Max = &hi
-			}
-		}
+		s.bounds(t)
 	case formFloat:
 		s.Form = FormNumber
 	case formDuration:
@@ -127,9 +122,19 @@ func (s *Shape) scalar(f form, t reflect.Type) {
 		s.Form, s.Pattern, s.Values = FormText, patternOf(t), valuesOf(t)
 		if x, ok := reflect.New(t).Interface().(interface{ TakesNumber() bool }); ok {
 			s.Number = x.TakesNumber()
+			s.bounds(t)
 		}
 	default:
 		panic(fmt.Sprintf("config: %s is no shape of a configuration", t))
+	}
+}
+
+func (s *Shape) bounds(t reflect.Type) {
+	if lo, hi, ok := boundsOf(t); ok {
+		s.Min = &lo
+		if hi != math.MaxInt64 {
+			s.Max = &hi
+		}
 	}
 }
 

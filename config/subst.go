@@ -30,6 +30,10 @@ func (t *text) substitute(r *Report, env func(string) (string, bool)) bool {
 		e.end = out.Len()
 		last = e.to
 		t.edits = append(t.edits, e)
+		if len(t.edits) > MaxExpressions {
+			r.Errorf(t.pos(e.from), "the file has more than %d expressions", MaxExpressions)
+			return false
+		}
 		if out.Len() > MaxText {
 			r.Errorf(t.pos(e.from), "the file is longer than %d MiB once the environment is put in", MaxText>>20)
 			return false

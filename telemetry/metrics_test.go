@@ -108,11 +108,11 @@ default:north stream.opens.sent=4
 // Two instances of one binding, as during a reload, are one series, and it never falls while the name lives.
 func TestMetricsOverReload(t *testing.T) {
 	var m telemetry.Metrics
-	var old, new telemetry.Streams
+	var old, young telemetry.Streams
 	removeOld := m.Streams("default", "north", &old, all)
 	old.Open()
-	removeNew := m.Streams("default", "north", &new, nil)
-	new.Open()
+	removeNew := m.Streams("default", "north", &young, nil)
+	young.Open()
 	check := func(when, want string) {
 		t.Helper()
 		samples := m.Snapshot()
@@ -131,7 +131,7 @@ func TestMetricsOverReload(t *testing.T) {
 	check("the old one has left", want)
 
 	// The same counters again, with another selection: nothing counts twice.
-	removeAgain := m.Streams("default", "north", &new, all)
+	removeAgain := m.Streams("default", "north", &young, all)
 	removeNew()
 	check("selected anew", want)
 	if !m.Snapshot()[0].Selected {
