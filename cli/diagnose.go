@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"time"
 )
@@ -47,6 +48,7 @@ func (s *starter) writeDiagnostics(name string) (err error) {
 		{"metrics.json", func(w io.Writer) error { return json.NewEncoder(w).Encode(s.metrics.Snapshot()) }},
 		{"bindings.txt", s.engine.Describe},
 		{"logs.txt", s.writeLog},
+		{"memory.json", writeMemory},
 		{"goroutines.txt", func(w io.Writer) error { return pprof.Lookup("goroutine").WriteTo(w, 1) }},
 		{"heap.pprof", func(w io.Writer) error { return pprof.Lookup("heap").WriteTo(w, 0) }},
 	} {
@@ -59,6 +61,15 @@ func (s *starter) writeDiagnostics(name string) (err error) {
 		}
 	}
 	return z.Close()
+}
+
+// writeMemory writes what the runtime knows of the memory, after a collection.
+func writeMemory(w io.Writer) error {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	m.PauseNs, m.PauseEnd = [256]uint64{}, [256]uint64{}
+	return json.NewEncoder(w).Encode(m)
 }
 
 func (s *starter) writeLog(w io.Writer) error {

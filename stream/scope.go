@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -15,8 +14,7 @@ import (
 // A Scope is the life of one arrived connection, or of one stream that a source began. It is the context of everything
 // done on its behalf: reads, writes and dials that are given it return once it was cancelled.
 type Scope struct {
-	context.Context
-	cancel context.CancelCauseFunc
+	lifetime
 	host   *Host
 	parent *Scope
 	id     uint64
@@ -67,9 +65,6 @@ const (
 type scopeKey struct{}
 type hostKey struct{}
 
-// errEnded cancels the context of a scope that is over, so that nothing waits on it any longer.
-var errEnded = errors.New("the stream is over")
-
 // WithHost makes ctx one in which scopes can begin.
 func WithHost(ctx context.Context, h *Host) context.Context {
 	return context.WithValue(ctx, hostKey{}, h)
@@ -97,7 +92,7 @@ func (h *Host) Arrive(ctx context.Context, n *Node) *Scope { return h.begin(ctx,
 
 func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
 	s := &Scope{host: h, id: h.last.Add(1), start: time.Now()}
-	s.Context, s.cancel = context.WithCancelCause(ctx)
+	s.follow(ctx)
 	s.path = make([]step, 0, 3)
 	s.enter(n, counted)
 	h.add(s)
@@ -108,7 +103,7 @@ func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
 // calls it calls End.
 func (s *Scope) Child(n *Node) *Scope {
 	c := &Scope{host: s.host, parent: s, id: s.host.last.Add(1), start: time.Now()}
-	c.Context, c.cancel = context.WithCancelCause(s)
+	c.follow(s)
 	c.enter(n, false)
 	return c
 }
@@ -121,7 +116,7 @@ func (s *Scope) Value(key any) any {
 	case hostKey:
 		return s.host
 	}
-	return s.Context.Value(key)
+	return s.base.Value(key)
 }
 
 // ID tells the scope from all others of the process.
@@ -217,9 +212,6 @@ func (s *Scope) Leave() {
 	}
 }
 
-// Cancel ends the stream now: reads, writes and dials on its behalf return cause.
-func (s *Scope) Cancel(cause error) { s.cancel(cause) }
-
 // OnEnd says what must happen when the stream is over; f is given the error that it ended with. The one registered
 // last runs first. It must be called before the scope ends, by who serves the stream.
 func (s *Scope) OnEnd(f func(error)) {
@@ -252,7 +244,7 @@ func (s *Scope) End(err error) {
 		a.session.Release()
 	}
 	s.host.Log.Record(s.finish(err))
-	s.cancel(errEnded)
+	s.end()
 	if s.parent == nil {
 		s.host.remove(s)
 	}

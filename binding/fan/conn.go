@@ -114,7 +114,7 @@ func (g *group) serve(s *stream.Scope, o *opening) error {
 		return err
 	}
 	end := conn.Take(c, telemetry.Server)
-	defer context.AfterFunc(s, end.Stop)()
+	defer stream.AfterFunc(s, end.Stop)()
 	defer s.OnLeave(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()

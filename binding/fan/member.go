@@ -36,7 +36,7 @@ func (g *group) ServeConn(ctx context.Context, c conn.Conn, _ *stream.Info) erro
 	m := &member{end: conn.Take(c, telemetry.Client), flow: s.Flow(), limit: s.Limits().Queue, gone: make(chan struct{})}
 	m.changed.L = &m.mu
 	m.end.Stall = s.Limits().Stall
-	defer context.AfterFunc(ctx, func() { m.cut(context.Cause(ctx)) })()
+	defer stream.AfterFunc(ctx, func() { m.cut(context.Cause(ctx)) })()
 
 	o := g.join(m)
 	written := make(chan struct{})

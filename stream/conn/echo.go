@@ -14,7 +14,7 @@ func Echo(ctx context.Context, c Conn) error {
 	s := stream.From(ctx)
 	flow := s.Flow()
 	e := Take(c, telemetry.Client)
-	defer context.AfterFunc(ctx, e.Stop)()
+	defer stream.AfterFunc(ctx, e.Stop)()
 	for {
 		b, err := e.Recv()
 		if err == io.EOF {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gozilla/stream"
-	"gozilla/telemetry"
 )
 
 // Serving is the port of a binding that serves. What dials it gets one end of a pipe, whose other end is served.
@@ -38,37 +37,38 @@ func Dialing(d Dialer) Port { return dialing{d} }
 type dialing struct{ Dialer }
 
 func (p dialing) ServeConn(ctx context.Context, c Conn, about *stream.Info) error {
-	flow := stream.From(ctx).Flow() // before the dial, which may lead to other layers
-	to, err := dialFor(ctx, p.Dialer, c, about)
-	if err != nil {
+	r := newRelay(ctx, c) // before the dial, which may lead to other layers
+	done := make(chan error, 1)
+	go r.dial(p.Dialer, about, done)
+	if err := <-done; err != nil {
 		return err
 	}
-	if err := relay(ctx, flow, c, to); err != nil {
-		Abort(to)
-		return err
-	}
-	to.Close()
-	return nil
+	return r.run()
 }
 
-// dialFor dials on behalf of c, and gives up when c is aborted meanwhile.
-func dialFor(ctx context.Context, d Dialer, c Conn, about *stream.Info) (Conn, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// dial dials the other end on behalf of the one that has arrived, and gives up when that is aborted meanwhile. It is a
+// goroutine of its own because dialling needs a large stack, which the relay would keep for as long as the connection
+// lives. It ends with the dial.
+func (r *relaying) dial(d Dialer, about *stream.Info, done chan<- error) {
+	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	defer watch(c, func() { cancel(&stream.Cut{By: telemetry.Client, Why: "rst"}) })()
+	defer watch(&r.a, func() { cancel(&stream.Cut{By: r.a.Side, Why: "rst"}) })()
 	to, _, err := d.DialConn(ctx, about)
-	if err != nil && ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	switch {
+	case err == nil:
+		r.b.init(to)
+		r.owned = true
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
 	}
-	return to, err
+	done <- err
 }
 
 // lookEvery is how often an end that nobody reads from is looked at. An abort is passed on within a second.
 const lookEvery = 250 * time.Millisecond
 
-// watch calls gone once if c was aborted by its peer, until stop is called.
-func watch(c Conn, gone func()) (stop func()) {
-	e := Take(c, telemetry.Client)
+// watch calls gone once if e was aborted by its peer, until stop is called.
+func watch(e *End, gone func()) (stop func()) {
 	if !e.raw() {
 		return func() {}
 	}

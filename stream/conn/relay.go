@@ -15,28 +15,18 @@ import (
 // end was aborted; it ends with ctx, the stream's scope. It closes neither: after an error the caller aborts b. While
 // nothing moves it holds two goroutines and no buffer.
 func Relay(ctx context.Context, a, b Conn) error {
-	return relay(ctx, stream.From(ctx).Flow(), a, b)
-}
-
-func relay(ctx context.Context, flow stream.Flow, a, b Conn) error {
-	r := &relaying{scope: stream.From(ctx), flow: flow}
-	r.a.init(a)
+	r := newRelay(ctx, a)
 	r.b.init(b)
-	r.a.Side, r.b.Side = telemetry.Client, telemetry.Server
-	r.wg.Add(1)
-	disarm := context.AfterFunc(ctx, r.stop)
-	go r.forth()
-	r.back()
-	r.wg.Wait()
-	disarm()
-	return verdict(ctx, r.err)
+	return r.run()
 }
 
 // relaying is a relay at work.
 type relaying struct {
-	a, b  End
-	flow  stream.Flow
+	ctx   context.Context
 	scope *stream.Scope
+	flow  stream.Flow
+	a, b  End
+	owned bool // b is the relay's to close
 	wg    sync.WaitGroup
 
 	mu   sync.Mutex
@@ -44,14 +34,44 @@ type relaying struct {
 	err  error // the first that went wrong
 }
 
-// forth is the goroutine from a to b, back the one from b to a. Each ends with its direction, or when the other one
-// found that the whole is over.
+// newRelay makes a relay whose bytes count for the bindings that the stream has come through by now.
+func newRelay(ctx context.Context, a Conn) *relaying {
+	s := stream.From(ctx)
+	r := &relaying{ctx: ctx, scope: s, flow: s.Flow()}
+	r.a.init(a)
+	r.a.Side, r.b.Side = telemetry.Client, telemetry.Server
+	return r
+}
+
+func (r *relaying) run() error {
+	r.wg.Add(1)
+	disarm := stream.AfterFunc(r.ctx, r.stop)
+	go r.forth()
+	r.pump(&r.b, &r.a, r.flow.Sent)
+	r.wg.Wait()
+	disarm()
+	return r.over()
+}
+
+// over is how the relay ended, with b closed accordingly.
+func (r *relaying) over() error {
+	err := verdict(r.ctx, r.err)
+	switch {
+	case !r.owned:
+	case err != nil:
+		Abort(r.b.Conn)
+	default:
+		r.b.Close()
+	}
+	return err
+}
+
+// forth is the goroutine from a to b; the other direction has the one that runs the relay. Each ends with its direction,
+// or when the other one found that the whole is over.
 func (r *relaying) forth() {
 	defer r.wg.Done()
 	r.pump(&r.a, &r.b, r.flow.Received)
 }
-
-func (r *relaying) back() { r.pump(&r.b, &r.a, r.flow.Sent) }
 
 func (r *relaying) pump(from, to *End, count func(int)) {
 	full := 0

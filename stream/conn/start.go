@@ -24,35 +24,45 @@ func Start(s *stream.Scope, c Conn, about *stream.Info, to Port) {
 }
 
 // serve is the goroutine of an arrived connection. It ends when the exit has served it, at the latest when the scope is
-// cancelled.
+// cancelled. What it calls is kept shallow, so that a relay fits in the smallest stack while it waits.
 func serve(s *stream.Scope, c Conn, about *stream.Info, to Port) {
-	disarm := arm(s, c)
-	err := guarded(s, c, about, to)
-	disarm()
-	s.End(verdict(s, err))
+	e := ending{scope: s, disarm: arm(s, c)}
+	defer e.finish()
+	e.err = to.ServeConn(s, c, about)
 }
 
-// guarded serves c, and survives a fault of ours: one stream is lost then, not all.
-func guarded(s *stream.Scope, c Conn, about *stream.Info, to Port) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			cause := fmt.Errorf("%v", fault)
-			if s.Host().Traces {
-				cause = fmt.Errorf("%v\n%s", fault, debug.Stack())
-			}
-			err = &stream.Cut{By: telemetry.Gateway, Why: "internal error", Err: cause}
-			s.Host().Log.Event(&telemetry.Event{
-				Time: time.Now(), Namespace: "engine", Name: "events", ID: "engine.stream.failed",
-				Message: err.Error(), Scope: s.ID(), Warning: true,
-			})
-		}
-	}()
-	return to.ServeConn(s, c, about)
+// ending is what is left to do when a connection was served.
+type ending struct {
+	scope  *stream.Scope
+	disarm func() bool
+	err    error
+}
+
+// finish ends the scope. It survives a fault of ours: one stream is lost then, not all.
+func (e *ending) finish() {
+	if fault := recover(); fault != nil {
+		e.err = internalError(e.scope, fault)
+	}
+	e.disarm()
+	e.scope.End(verdict(e.scope, e.err))
+}
+
+func internalError(s *stream.Scope, fault any) error {
+	cause := fmt.Errorf("%v", fault)
+	if s.Host().Traces {
+		cause = fmt.Errorf("%v\n%s", fault, debug.Stack())
+	}
+	err := &stream.Cut{By: telemetry.Gateway, Why: "internal error", Err: cause}
+	s.Host().Log.Event(&telemetry.Event{
+		Time: time.Now(), Namespace: "engine", Name: "events", ID: "engine.stream.failed",
+		Message: err.Error(), Scope: s.ID(), Warning: true,
+	})
+	return err
 }
 
 // arm makes the end of ctx end what is read from and written to c.
 func arm(ctx context.Context, c net.Conn) (disarm func() bool) {
-	return context.AfterFunc(ctx, func() {
+	return stream.AfterFunc(ctx, func() {
 		c.SetReadDeadline(past)
 		c.SetWriteDeadline(time.Now().Add(grace))
 	})
