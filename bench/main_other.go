@@ -1,6 +1,5 @@
 //go:build !linux
 
-// Command bench compares gozilla with HAProxy and nginx; it runs on Linux only.
 package main
 
 import (

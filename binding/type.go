@@ -54,7 +54,7 @@ func Register(t Type) {
 func (t *Type) Variants() []component.Variant {
 	var all []component.Variant
 	for _, kind := range t.kinds() {
-		all = append(all, component.Variant{Kind: string(kind), Shape: t.Kinds[kind].shape()})
+		all = append(all, t.Kinds[kind].variant(string(kind)))
 	}
 	return all
 }
@@ -72,11 +72,11 @@ func (t *Type) kinds() []Kind {
 
 // Form is a binding type of one kind: its constructor, the protocols of its faces, and that of its exits.
 type Form struct {
-	what   string
-	faces  []string
-	exits  string // the protocol of the exits, "" if it has none, same for that of the face
-	shape  func() *config.Shape
-	decode func(r *config.Report, n *config.Node, f Form) *Spec
+	what    string
+	faces   []string
+	exits   string // the protocol of the exits, "" if it has none, same for that of the face
+	variant func(kind string) component.Variant
+	decode  func(r *config.Report, n *config.Node, f Form) *Spec
 }
 
 // same stands for "the protocol of the face that the stream came to".
@@ -106,7 +106,7 @@ func In[C, B any, Body interface {
 	*C
 	body
 }](construct func(*Builder, *C) (B, error), parts ...Part[B]) Form {
-	f := Form{shape: config.ShapeOf[C]}
+	f := Form{variant: component.VariantOf[C]}
 	for _, p := range parts {
 		if p.face != "" {
 			f.faces = append(f.faces, p.face)

@@ -7,7 +7,7 @@ import (
 // A Recipe makes components of one type, T, from what a file says of them. It is generic over the config struct inside,
 // so that a constructor is given its own and nobody asserts a type.
 type Recipe[T any] struct {
-	shape  func() *config.Shape
+	body   func() Variant
 	decode func(r *config.Report, n *config.Node, what string) *Draft[T]
 }
 
@@ -20,7 +20,7 @@ type Draft[T any] struct {
 // Make gives the recipe for a constructor. C is the config struct of the component's whole body.
 func Make[C, T any](construct func(*Builder, *C) (T, error)) Recipe[T] {
 	return Recipe[T]{
-		shape: config.ShapeOf[C],
+		body: func() Variant { return VariantOf[C]("") },
 		decode: func(r *config.Report, n *config.Node, what string) *Draft[T] {
 			c := config.Decode[C](r, n, what)
 			return &Draft[T]{
@@ -31,8 +31,8 @@ func Make[C, T any](construct func(*Builder, *C) (T, error)) Recipe[T] {
 	}
 }
 
-// Shape is that of the component's body.
-func (r Recipe[T]) Shape() *config.Shape { return r.shape() }
+// Variants is part of Type: there is one.
+func (r Recipe[T]) Variants() []Variant { return []Variant{r.body()} }
 
 // Decode reads what a file says at n; what names it in messages: "a jwt guard".
 func (r Recipe[T]) Decode(report *config.Report, n *config.Node, what string) *Draft[T] {

@@ -70,7 +70,7 @@ func ShapePage(name, title, path, intro string, s *config.Shape) Page {
 func writeType(w io.Writer, f form, t Type) error {
 	for i, v := range t.Variants() {
 		if about := config.PackageComment(v.Shape); i == 0 && about != "" {
-			writeProse(w, f, about)
+			writeProse(w, f, strings.TrimPrefix(about, "Package "))
 		}
 		if v.Kind != "" && f == markdown {
 			fmt.Fprintf(w, "## kind: %s\n\n", v.Kind)
@@ -99,18 +99,13 @@ func writeProse(w io.Writer, f form, text string) {
 		fmt.Fprintf(w, "%s\n\n", text)
 		return
 	}
-	fenced := false
-	for _, line := range strings.Split(text, "\n") {
-		if drawing := strings.HasPrefix(line, "\t"); drawing != fenced && line != "" {
-			fmt.Fprintln(w, "```")
-			fenced = drawing
+	for _, paragraph := range strings.Split(text, "\n\n") {
+		if !strings.HasPrefix(paragraph, "\t") {
+			fmt.Fprintf(w, "%s\n\n", paragraph)
+			continue
 		}
-		fmt.Fprintln(w, strings.TrimPrefix(line, "\t"))
+		fmt.Fprintf(w, "```\n%s\n```\n\n", strings.ReplaceAll(paragraph[1:], "\n\t", "\n"))
 	}
-	if fenced {
-		fmt.Fprintln(w, "```")
-	}
-	fmt.Fprintln(w)
 }
 
 // TextPage is a page that is written out already.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"gozilla/config"
@@ -27,6 +28,12 @@ type Type interface {
 type Variant struct {
 	Kind  string
 	Shape *config.Shape // of the component's whole body in the file
+	Check func() error  // tells what the shape lacks: a comment, a schema
+}
+
+// VariantOf is the variant whose body is a C.
+func VariantOf[C any](kind string) Variant {
+	return Variant{kind, config.ShapeOf[C](), func() error { return config.CheckShape(reflect.TypeFor[C]()) }}
 }
 
 // A Category is a registry as reference pages see it.

@@ -168,6 +168,7 @@ func (l *listener) pause(err error, wait time.Duration) time.Duration {
 func (l *listener) take(e *Engine, base context.Context, c *net.TCPConn) {
 	slots := &e.host.Connections
 	if !slots.Take() {
+		c.CloseWrite() // the end is in order, also if the client has said something already
 		c.Close()
 		l.tell(slots.Max())
 		return

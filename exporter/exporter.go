@@ -33,9 +33,4 @@ func Register[C any](name string, construct func(*component.Builder, *C) error) 
 	})})
 }
 
-// Variants is part of component.Type.
-func (t Type) Variants() []component.Variant {
-	return []component.Variant{{Shape: t.Shape()}}
-}
-
 var _ component.Type = Type{}

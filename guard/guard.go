@@ -35,9 +35,4 @@ func Register[C any](name string, construct func(*component.Builder, *C) (Guard,
 	Registry.Register(name, Type{component.Make(construct)})
 }
 
-// Variants is part of component.Type.
-func (t Type) Variants() []component.Variant {
-	return []component.Variant{{Shape: t.Shape()}}
-}
-
 var _ component.Type = Type{}

@@ -132,7 +132,7 @@ func reask[K comparable, T any](ctx context.Context, n *names, known map[K]*answ
 
 // remember keeps an answer, and forgets any one if there are too many.
 func remember[K comparable, T any](n *names, known map[K]*answer[T], key K, values []T) {
-	if len(known) >= n.max {
+	if _, replaced := known[key]; !replaced && len(known) >= n.max {
 		for k := range known {
 			delete(known, k)
 			break

@@ -54,7 +54,11 @@ func (p deciding) readHead(ctx context.Context, c Conn, about *stream.Info) (how
 	if ctx.Err() != nil { // the line above may have undone what the end of ctx did
 		return how, nil, context.Cause(ctx)
 	}
-	defer c.SetReadDeadline(time.Time{})
+	defer func() {
+		if c.SetReadDeadline(time.Time{}); ctx.Err() != nil {
+			c.SetReadDeadline(past) // as above
+		}
+	}()
 	for {
 		if len(head) == limits.Head {
 			return how, nil, stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))

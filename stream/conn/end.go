@@ -3,8 +3,10 @@ package conn
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,7 +21,7 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // An End is one end of a byte stream in the hands of a relay or an echo. Where the system allows, it reads and writes
 // the socket itself: it waits until the socket is readable before it takes a buffer, so that an idle stream holds none,
-// and spares the calls what the runtime does around those that may block. See end_linux.go; elsewhere, and for what is
+// and spares the calls what the runtime does around those that may block. See socket_linux.go; elsewhere, and for what is
 // not a socket, it calls Read and Write.
 //
 // One goroutine may receive while another sends.
@@ -30,11 +32,24 @@ type End struct {
 
 	head []byte // what was read ahead
 	sock socket
+	life life // tells whether the peer has aborted; nil: nothing does
 
-	buf *[bufferSize]byte // what Recv has read; nil while it waits
+	buf      *[bufferSize]byte // what Recv has read; nil while it waits
+	finished atomic.Bool       // what is sent has ended
 
-	mu   sync.Mutex // guards over against the deadlines that Send sets
-	over bool       // everything has to return
+	mu    sync.Mutex  // guards what follows against the deadlines that Send sets
+	over  bool        // everything has to return
+	timer *time.Timer // looks while write waits; nil until then
+	from  *End        // what it looks at, nil while write does not wait
+}
+
+// life is what an end knows of its peer without reading.
+type life interface {
+	// dead reports whether the peer has aborted.
+	dead() bool
+	// awaitDeath returns an error once the peer has aborted, which had ended its direction before, or once the read
+	// deadline is over, and nil once nothing more can come.
+	awaitDeath() error
 }
 
 // Take takes c in hand. What was read ahead of it is received first.
@@ -55,6 +70,28 @@ func (e *End) init(c Conn) {
 	}
 	e.Conn = c
 	e.sock.init(c)
+	e.life = e.lifeOf(c)
+}
+
+// lifeOf finds what knows of c's peer: c itself, or the connection that it wraps, as a *tls.Conn does.
+func (e *End) lifeOf(c net.Conn) life {
+	if e.raw() {
+		return &e.sock
+	}
+	for {
+		switch below := c.(type) {
+		case life:
+			return below
+		case interface{ NetConn() net.Conn }:
+			c = below.NetConn()
+		default:
+			s := &socket{}
+			if s.init(c); s.rc == nil {
+				return nil
+			}
+			return s
+		}
+	}
 }
 
 // raw reports whether the end reads and writes its socket itself.
@@ -71,7 +108,9 @@ func (e *End) Recv() ([]byte, error) {
 	var n int
 	var err error
 	if e.raw() {
-		n, err = e.sock.recv(&e.buf)
+		if n, err = e.sock.recv(&e.buf); err == io.EOF && !e.finished.Load() && e.sock.gone() {
+			err = errAborted // a send that ran meanwhile was given the error
+		}
 	} else {
 		e.buf = buffers.Get().(*[bufferSize]byte)
 		n, err = e.Read(e.buf[:])
@@ -100,7 +139,7 @@ func (e *End) Send(b []byte) error { return e.send(b, nil) }
 // send writes all of b. While it waits for its peer, it looks after from, whose peer could abort unseen meanwhile.
 func (e *End) send(b []byte, from *End) error {
 	if !e.raw() {
-		return e.cut(e.write(b))
+		return e.cut(e.write(b, from))
 	}
 	sent, err := e.sock.send(b)
 	var waiting time.Time
@@ -146,15 +185,52 @@ func (e *End) SendAll(batch [][]byte) error {
 }
 
 // write is send for what is not a socket.
-func (e *End) write(b []byte) error {
+func (e *End) write(b []byte, from *End) error {
 	if e.Stall > 0 && !e.deadline(time.Now().Add(e.Stall)) {
 		return os.ErrDeadlineExceeded
 	}
+	if from != nil && from.life != nil {
+		e.lookAt(from)
+		defer e.lookAt(nil)
+	}
 	_, err := e.Write(b)
-	if e.Stall > 0 && errors.Is(err, os.ErrDeadlineExceeded) && e.deadline(time.Time{}) {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case from != nil && from.dead():
+		return &stream.Cut{By: from.Side, Why: "rst"}
+	case e.Stall > 0 && e.deadline(time.Time{}):
 		return errStalled
 	}
 	return err
+}
+
+// lookAt makes a write that waits return once from was aborted; nil ends that.
+func (e *End) lookAt(from *End) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.from = from
+	switch {
+	case from == nil:
+		e.timer.Stop()
+	case e.timer == nil:
+		e.timer = time.AfterFunc(lookEvery, e.look)
+	default:
+		e.timer.Reset(lookEvery)
+	}
+}
+
+// look is what the timer does.
+func (e *End) look() {
+	e.mu.Lock()
+	from := e.from
+	if from != nil {
+		e.timer.Reset(lookEvery)
+	}
+	e.mu.Unlock()
+	if from != nil && from.dead() {
+		e.Stop()
+	}
 }
 
 // errStalled is that an end took nothing for as long as Stall allows.
@@ -200,19 +276,20 @@ func (e *End) Stop() {
 func (e *End) StopRecv() { e.SetReadDeadline(past) }
 
 // awaitDeath returns once the peer has aborted after it had ended its direction, or with os.ErrDeadlineExceeded once
-// the end was stopped.
+// the end was stopped. It is nil if that can no longer happen, or cannot be known.
 func (e *End) awaitDeath() error {
-	if e.raw() {
-		return e.cut(e.sock.awaitDeath())
+	if e.life == nil {
+		return nil
 	}
-	return nil
+	return e.cut(e.life.awaitDeath())
 }
 
-// dead reports whether the connection is gone, without reading from it.
-func (e *End) dead() bool { return e.raw() && e.sock.dead() }
+// dead reports whether the peer has aborted, without reading.
+func (e *End) dead() bool { return e.life != nil && e.life.dead() }
 
 // Finish ends what is sent in order.
 func (e *End) Finish() error {
+	e.finished.Store(true)
 	if err := e.CloseWrite(); err != nil {
 		return e.cut(err)
 	}
@@ -225,7 +302,8 @@ func (e *End) cut(err error) error {
 	switch {
 	case err == nil, err == io.EOF, errors.As(err, &cut), errors.Is(err, os.ErrDeadlineExceeded):
 		return err
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN), err == errAborted:
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN),
+		errors.Is(err, io.ErrClosedPipe), err == errAborted:
 		return &stream.Cut{By: e.Side, Why: "rst"}
 	case errors.Is(err, syscall.ETIMEDOUT):
 		return &stream.Cut{By: e.Side, Why: "keep-alive timeout"}

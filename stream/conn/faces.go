@@ -21,10 +21,10 @@ func (p serving) DialConn(ctx context.Context, about *stream.Info) (Conn, *strea
 
 // serveFar serves the far end of a pipe. It ends when the near end is closed and all is served, at the latest with the
 // scope.
-func serveFar(ctx context.Context, far *PipeConn, about *stream.Info, to Server) {
-	disarm := arm(ctx, far)
+func serveFar(s *stream.Scope, far *PipeConn, about *stream.Info, to Server) {
+	disarm := arm(s, far)
 	defer disarm()
-	if err := to.ServeConn(ctx, far, about); err != nil {
+	if err := contained(s, func() error { return to.ServeConn(s, far, about) }); err != nil {
 		far.Abort()
 		return
 	}
@@ -53,7 +53,11 @@ func (r *relaying) dial(d Dialer, about *stream.Info, done chan<- error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
 	defer watch(&r.a, func() { cancel(&stream.Cut{By: r.a.Side, Why: "rst"}) })()
-	to, _, err := d.DialConn(ctx, about)
+	var to Conn
+	err := contained(r.scope, func() (err error) {
+		to, _, err = d.DialConn(ctx, about)
+		return err
+	})
 	switch {
 	case err == nil:
 		r.b.init(to)
@@ -69,7 +73,7 @@ const lookEvery = 250 * time.Millisecond
 
 // watch calls gone once if e was aborted by its peer, until stop is called.
 func watch(e *End, gone func()) (stop func()) {
-	if !e.raw() {
+	if e.life == nil {
 		return func() {}
 	}
 	done := make(chan struct{})

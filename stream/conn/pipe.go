@@ -33,6 +33,7 @@ type half struct {
 	r, n     int   // where the first byte stands, and how many there are
 	eof      bool  // the writer has ended its direction
 	broken   error // the direction was aborted, or its reader has left
+	aborted  bool  // the pipe was aborted, by either end
 	readEnd  deadline
 	writeEnd deadline
 }
@@ -91,10 +92,12 @@ func (p *PipeConn) Write(b []byte) (int, error) {
 		switch {
 		case h.writeEnd.over:
 			return written, os.ErrDeadlineExceeded
-		case h.broken != nil:
-			return written, h.broken
 		case h.eof:
 			return written, net.ErrClosed
+		case h.broken == net.ErrClosed:
+			return written, io.ErrClosedPipe // the other end was
+		case h.broken != nil:
+			return written, h.broken
 		}
 		written += h.put(b[written:])
 		if written == len(b) {
@@ -135,8 +138,33 @@ func (p *PipeConn) Close() error {
 
 // Abort ends both directions at once; the other end sees that they are not whole.
 func (p *PipeConn) Abort() {
-	p.out.end(errAborted)
-	p.in.end(errAborted)
+	for _, h := range []*half{p.out, p.in} {
+		h.end(errAborted)
+		h.set(func(h *half) { h.aborted = true })
+	}
+}
+
+// dead is part of life.
+func (p *PipeConn) dead() bool {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.in.aborted
+}
+
+// awaitDeath is part of life.
+func (p *PipeConn) awaitDeath() error {
+	h := p.in
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for {
+		switch {
+		case h.readEnd.over:
+			return os.ErrDeadlineExceeded
+		case h.aborted:
+			return errAborted
+		}
+		h.changed.Wait()
+	}
 }
 
 func (h *half) end(err error) {

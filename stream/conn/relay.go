@@ -110,14 +110,17 @@ func (r *relaying) ended(from, to *End, err error) {
 		return
 	}
 	r.scope.Closes(from.Side, "fin")
+	r.mu.Lock()
+	r.ends++ // before the FIN is sent: what its answer tells who awaits a death must count for nothing
+	over := r.ends == 2
+	r.mu.Unlock()
 	if err := to.Finish(); err != nil {
+		r.mu.Lock()
+		r.ends = 0 // not in order, then
+		r.mu.Unlock()
 		r.fail(err)
 		return
 	}
-	r.mu.Lock()
-	r.ends++
-	over := r.ends == 2
-	r.mu.Unlock()
 	if over {
 		r.stop()
 		return

@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // errWouldBlock is that a socket takes nothing now.
@@ -94,35 +96,39 @@ func (s *socket) trySend(fd uintptr) bool {
 	return true
 }
 
-// awaitDeath waits until the connection is gone, once its peer has ended its direction.
+// awaitDeath is part of life.
 func (s *socket) awaitDeath() error {
-	err := s.rc.Read(func(fd uintptr) bool { return tcpState(fd) == tcpClose })
-	if err == nil {
+	var state int16
+	err := s.rc.Read(func(fd uintptr) bool {
+		state = stateOf(fd)
+		return state&(unix.POLLERR|unix.POLLHUP) != 0
+	})
+	if err == nil && state&unix.POLLERR != 0 {
 		err = syscall.ECONNRESET
 	}
 	return err
 }
 
-// dead reports whether the connection is gone.
-func (s *socket) dead() (dead bool) {
-	s.rc.Control(func(fd uintptr) { dead = tcpState(fd) == tcpClose })
-	return dead
+// dead is part of life. A connection that both peers have ended in order is not dead, although nothing more can come:
+// what has come may still wait to be read.
+func (s *socket) dead() bool { return s.state()&unix.POLLERR != 0 }
+
+// gone reports whether nothing can come or go any more.
+func (s *socket) gone() bool { return s.state()&unix.POLLHUP != 0 }
+
+func (s *socket) state() (state int16) {
+	s.rc.Control(func(fd uintptr) { state = stateOf(fd) })
+	return state
 }
 
-// tcpClose is the state of a TCP connection that is gone: TCP_CLOSE of linux/tcp_states.h.
-const tcpClose = 7
-
-// tcpState is the first byte of struct tcp_info, 0 if it cannot be had. Unlike SO_ERROR, asking for it takes nothing
-// away from who reads or writes.
-func tcpState(fd uintptr) byte {
-	var state byte
-	size := uint32(1)
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
-		uintptr(unsafe.Pointer(&state)), uintptr(unsafe.Pointer(&size)), 0)
-	if errno != 0 {
+// stateOf is POLLERR while the error of an abort waits for who reads or writes next, and POLLHUP once both directions
+// have ended. Unlike SO_ERROR, asking for it takes nothing away from who reads or writes.
+func stateOf(fd uintptr) int16 {
+	p := []unix.PollFd{{Fd: int32(fd)}}
+	if _, err := unix.Poll(p, 0); err != nil {
 		return 0
 	}
-	return state
+	return p[0].Revents
 }
 
 func recvfrom(fd uintptr, b []byte) (int, syscall.Errno) {

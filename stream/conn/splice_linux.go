@@ -106,7 +106,9 @@ func (s *splicing) fill() (n int, err error) {
 		err = serr
 	}
 	if err == nil && n == 0 {
-		return 0, io.EOF
+		if err = io.EOF; !s.from.finished.Load() && s.from.sock.gone() {
+			err = errAborted // see Recv
+		}
 	}
 	return n, s.from.cut(err)
 }

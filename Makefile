@@ -1,0 +1,35 @@
+# make run    build the gateway and run the echo example: then, in another terminal, nc localhost 12345
+# make test   all tests, with what they need installed first
+# make check  what CI checks besides: formats, vet, generated files, staticcheck, fuzzing, benchmarks
+# make bench  the relay beside HAProxy and nginx, about ten minutes
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
+CONFIG  ?= examples/tcp.echo/zilla.yaml
+
+.PHONY: all build run test check bench generate clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X gozilla/cli.Version=$(VERSION)' -o bin/gozilla ./cmd/gozilla
+
+run: build
+	bin/gozilla start -v --records -c $(CONFIG)
+
+test:
+	test/setup.sh
+	go test -race ./...
+	cd test && go test -race ./...
+
+check:
+	test/check.sh
+
+bench:
+	bench/setup.sh
+	go run ./bench
+
+generate:
+	go generate ./...
+
+clean:
+	rm -rf bin
