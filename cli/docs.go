@@ -47,6 +47,8 @@ func Pages() []component.Page {
 			"Everything that comes from outside is bounded. Each limit is set with -P gozilla.limits.KEY=VALUE.", config.ShapeOf[stream.Limits]()),
 		component.TextPage("properties", "Properties", "properties", propertiesPage()),
 		component.TextPage("metrics", "Metrics", "metrics", metricsPage()),
+		component.TextPage("events", "Events", "events", eventsPage()),
+		component.TextPage("records", "Connection records", "records", recordsPage()),
 		component.TextPage("cli", "The command line", "cli", cliPage()),
 	)
 }
@@ -118,6 +120,30 @@ func metricsPage() string {
 	}
 	b.WriteString("\nAlways there, without being listed: `engine.workers.count`, `engine.workers.capacity`, `engine.workers.usage` " +
 		"and `engine.workers.refused`.\n")
+	return b.String()
+}
+
+func eventsPage() string {
+	return "Events are what components have to tell. They go to the log, to the exporters, and to `gozilla logs`, which shows the " +
+		"last 1024 of the running gateway.\n\n" + terms(telemetry.Events)
+}
+
+func recordsPage() string {
+	return "Every connection has one record, made at its end. `gozilla logs` shows the last ones of the running gateway (the limit " +
+		"records), `gozilla start --records` writes each to the log.\n\n" +
+		"A record tells the client's address and the one it connected to; what was dialled for it; the bindings that it " +
+		"went through, each with the route that was taken; the bytes received from the client and sent to it; how long " +
+		"dialling took, how long it was until the first byte went back, and how long all of it; who ended it, how, and " +
+		"the details; and, where the system has them, the round trip to the client and the segments that were sent more than " +
+		"once. In JSON (`gozilla logs --json`) durations are in milliseconds, and what is not known is left out.\n\n" +
+		"How it ended is one of these:\n\n" + terms(telemetry.Reasons)
+}
+
+func terms(all []telemetry.Term) string {
+	var b strings.Builder
+	for _, t := range all {
+		fmt.Fprintf(&b, "* `%s`: %s\n", t.Name, t.Means)
+	}
 	return b.String()
 }
 

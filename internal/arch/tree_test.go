@@ -8,6 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +18,7 @@ import (
 	"gozilla/config"
 	_ "gozilla/internal/all"
 	"gozilla/stream"
+	"gozilla/telemetry"
 )
 
 // TestPackageComments wants one comment for each package, which says what it is.
@@ -96,4 +100,50 @@ func TestNothingOfOurs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCatalogue wants every event and every reason that the code knows in the reference, and nothing else.
+func TestCatalogue(t *testing.T) {
+	said := map[string]bool{}
+	for dir := range packages(t) {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if !strings.HasSuffix(name, "_test.go") && filepath.Base(name) != "catalogue.go" {
+				literals(t, name, said)
+			}
+		}
+	}
+	for _, term := range slices.Concat(telemetry.Events, telemetry.Reasons) {
+		if !said[term.Name] {
+			t.Errorf("telemetry lists %q, which nobody says", term.Name)
+		}
+	}
+	known := map[string]bool{}
+	for _, term := range telemetry.Events {
+		known[term.Name] = true
+	}
+	event := regexp.MustCompile(`^(engine|binding|guard|vault|catalog|model)(\.[a-z0-9]+)+\.(started|stopped|failed|reached|reset|closed|rejected|expired|timeout)$`)
+	for text := range said {
+		if event.MatchString(text) && !known[text] {
+			t.Errorf("the event %q is not in telemetry.Events", text)
+		}
+	}
+}
+
+// literals adds the strings of a file.
+func literals(t *testing.T, name string, to map[string]bool) {
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			text, _ := strconv.Unquote(lit.Value)
+			to[text] = true
+		}
+		return true
+	})
 }

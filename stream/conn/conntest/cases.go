@@ -1,0 +1,535 @@
+package conntest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/telemetry"
+)
+
+var cases = []struct {
+	name  string
+	abort bool // tests how an abort is passed on
+	hang  bool // needs Gateway.Hang
+	run   func(*test)
+}{
+	{name: "bytes there and back", run: thereAndBack},
+	{name: "the server speaks first", run: serverFirst},
+	{name: "full duplex", run: fullDuplex},
+	{name: "the client ends and receives on", run: clientEnds},
+	{name: "the server ends and receives on", run: serverEnds},
+	{name: "all bytes before the end", run: allBeforeTheEnd},
+	{name: "all bytes before the end to a slow reader", run: slowReaderAfterHalfClose},
+	{name: "all bytes before the end from a client that waits", run: slowServerAfterHalfClose},
+	{name: "the end of many short streams", run: manyShort},
+	{name: "the client aborts", abort: true, run: clientAborts},
+	{name: "the server aborts", abort: true, run: serverAborts},
+	{name: "the client aborts and the server does not read", abort: true, run: clientAbortsUnread},
+	{name: "the server aborts and the client does not read", abort: true, run: serverAbortsUnread},
+	{name: "the client aborts while both send", abort: true, run: abortWhileBothSend},
+	{name: "the client aborts after it has ended", abort: true, run: clientAbortsAfterEnd},
+	{name: "the server aborts after it has ended", abort: true, run: serverAbortsAfterEnd},
+	{name: "the client aborts after the server has ended", abort: true, run: clientAbortsAfterServerEnd},
+	{name: "the client aborts while it is dialled", abort: true, hang: true, run: abortInDial},
+	{name: "cancel while nothing moves", run: cancelInRead},
+	{name: "cancel while nobody reads", run: cancelInWrite},
+	{name: "cancel while both do not read", run: cancelInBothWrites},
+	{name: "cancel after the client has ended", run: cancelAfterHalfClose},
+	{name: "cancel while it is dialled", hang: true, run: cancelInDial},
+	{name: "leave while nothing moves", run: leaveIdle},
+	{name: "back-pressure on the client", run: func(t *test) { c, s := t.open(); backPressure(t, c, s) }},
+	{name: "back-pressure on the server", run: func(t *test) { c, s := t.open(); backPressure(t, s, c) }},
+	{name: "many streams do not mix", run: manyStreams},
+}
+
+func thereAndBack(t *test) {
+	c, s := t.open()
+	for i := range 10 {
+		c.send(fmt.Appendf(nil, "question %d", i))
+		s.receive(fmt.Sprintf("question %d", i))
+		s.send(fmt.Appendf(nil, "answer %d", i))
+		c.receive(fmt.Sprintf("answer %d", i))
+	}
+	c.finish()
+	s.sees("fin", patience)
+	s.finish()
+	c.sees("fin", patience)
+	t.ended(telemetry.Client, "fin")
+	if r := t.record(); r.Received != 100 || r.Sent != 80 {
+		t.Errorf("the record says that %d bytes were received and %d sent, not 100 and 80", r.Received, r.Sent)
+	}
+}
+
+func serverFirst(t *test) {
+	c, s := t.open()
+	s.send([]byte("welcome"))
+	c.receive("welcome")
+	s.finish()
+	c.sees("fin", patience)
+	c.finish()
+	s.sees("fin", patience)
+	t.ended(telemetry.Server, "fin")
+}
+
+// pour sends n bytes that depend on seed in pieces of any size, then ends what is sent.
+func pour(e *end, seed uint64, n int) (sum uint64) {
+	r := rand.New(rand.NewPCG(seed, seed))
+	h := fnv.New64a()
+	for n > 0 {
+		b := make([]byte, min(n, 1+r.IntN(200<<10)))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		h.Write(b)
+		e.SetWriteDeadline(time.Now().Add(patience))
+		if _, err := e.Write(b); err != nil {
+			e.t.Errorf("the %s could not send: %v", e.name, err)
+			return 0
+		}
+		n -= len(b)
+	}
+	if err := e.CloseWrite(); err != nil {
+		e.t.Errorf("the %s could not end what it sends: %v", e.name, err)
+	}
+	return h.Sum64()
+}
+
+// drink reads to the orderly end in pieces of any size.
+func drink(e *end, seed uint64) (sum uint64, n int) {
+	r := rand.New(rand.NewPCG(seed, seed))
+	h := fnv.New64a()
+	for {
+		b := make([]byte, 1+r.IntN(100<<10))
+		e.SetReadDeadline(time.Now().Add(patience))
+		m, err := e.Read(b)
+		h.Write(b[:m])
+		n += m
+		if err != nil {
+			if How(err) != "fin" {
+				e.t.Errorf("after %d bytes the %s saw %v", n, e.name, err)
+			}
+			return h.Sum64(), n
+		}
+	}
+}
+
+// pass sends n bytes from one end to the other and compares them.
+func pass(from, to *end, seed uint64, n int) {
+	var sent, received uint64
+	var m int
+	both(
+		func() { sent = pour(from, seed, n) },
+		func() { received, m = drink(to, seed+1) },
+	)
+	if m != n || sent != received {
+		to.t.Errorf("the %s received %d bytes of %d, or others", to.name, m, n)
+	}
+}
+
+func fullDuplex(t *test) {
+	c, s := t.open()
+	both(
+		func() { pass(c, s, 1, 6<<20) },
+		func() { pass(s, c, 2, 6<<20) },
+	)
+}
+
+func clientEnds(t *test) {
+	c, s := t.open()
+	c.send([]byte("all I have"))
+	c.finish()
+	s.receive("all I have")
+	s.sees("fin", patience)
+	s.send([]byte("and I"))
+	c.receive("and I")
+	pass(s, c, 3, 1<<20)
+	t.ended(telemetry.Client, "fin")
+}
+
+func serverEnds(t *test) {
+	c, s := t.open()
+	c.send([]byte("hello"))
+	s.receive("hello")
+	s.send([]byte("all I have"))
+	s.finish()
+	c.receive("all I have")
+	c.sees("fin", patience)
+	c.send([]byte("and I"))
+	s.receive("and I")
+	pass(c, s, 4, 1<<20)
+	t.ended(telemetry.Server, "fin")
+}
+
+func allBeforeTheEnd(t *test) {
+	c, s := t.open()
+	pass(c, s, 5, 8<<20)
+	pass(s, c, 6, 8<<20)
+}
+
+// endsWhileUnread sends as much as the stream holds from one end, ends it, and leaves it to lie, long enough that the
+// gateway looks whether who has sent it is still there. Everything then has to arrive.
+func endsWhileUnread(t *test, from, to *end) {
+	to.finish()
+	from.sees("fin", patience)
+	n := from.fill(2 * t.g.Holds)
+	var rest int64
+	both(
+		func() {
+			from.send([]byte("the last"))
+			from.finish()
+		},
+		func() {
+			time.Sleep(time.Second) // what is awaited is that nothing happens
+			rest = to.sees("fin", patience)
+		},
+	)
+	if want := int64(n + len("the last")); rest != want {
+		t.Errorf("the %s received %d bytes of %d", to.name, rest, want)
+	}
+}
+
+func slowReaderAfterHalfClose(t *test) { c, s := t.open(); endsWhileUnread(t, s, c) }
+func slowServerAfterHalfClose(t *test) { c, s := t.open(); endsWhileUnread(t, c, s) }
+
+// manyShort ends streams from both sides at about the same time, of which none may look like an abort.
+func manyShort(t *test) {
+	for range 200 {
+		c, s := t.open()
+		both(
+			func() { c.send([]byte("x")); c.finish(); c.sees("fin", patience) },
+			func() { s.send([]byte("y")); s.finish(); s.sees("fin", patience) },
+		)
+		c.Close()
+		s.Close()
+	}
+	t.g.rest(t)
+	entries, _, _ := t.g.Host.Log.Since(0)
+	for _, e := range entries {
+		if e.Record != nil && e.Record.Reason != "fin" {
+			t.Errorf("a stream that ended in order has the record %q, %q (%s)", e.Record.By, e.Record.Reason, e.Record.Err)
+		}
+	}
+}
+
+func clientAborts(t *test) {
+	c, s := t.open()
+	c.send([]byte("half of"))
+	s.receive("half of")
+	conn.Abort(c.Conn)
+	s.sees("rst", within)
+	t.ended(telemetry.Client, "rst")
+}
+
+func serverAborts(t *test) {
+	c, s := t.open()
+	s.send([]byte("half of"))
+	c.receive("half of")
+	conn.Abort(s.Conn)
+	c.sees("rst", within)
+	t.ended(telemetry.Server, "rst")
+}
+
+func clientAbortsUnread(t *test) { c, s := t.open(); abortsUnread(t, c, s, telemetry.Client) }
+func serverAbortsUnread(t *test) { c, s := t.open(); abortsUnread(t, s, c, telemetry.Server) }
+
+// abortsUnread aborts while the gateway is stuck with bytes that the other end does not read, so that nobody reads the
+// end that is aborted.
+func abortsUnread(t *test, from, to *end, side telemetry.Side) {
+	from.fill(2 * t.g.Holds)
+	began := time.Now()
+	conn.Abort(from.Conn)
+	if r := t.record(); r.By != side || r.Reason != "rst" {
+		t.Errorf("the record says %q, %q (%s)", r.By, r.Reason, r.Err)
+	}
+	if took := time.Since(began); took > within {
+		t.Errorf("the abort was noticed after %v", took)
+	}
+	to.sees("rst", within)
+}
+
+// abortWhileBothSend aborts while the gateway reads and writes the end, so that either may be the first to notice.
+func abortWhileBothSend(t *test) {
+	for range 50 {
+		c, s := t.open()
+		stop := make(chan struct{})
+		both(
+			func() { sendUntilError(c) },
+			func() { sendUntilError(s) },
+			func() {
+				b := make([]byte, 64<<10)
+				io.ReadFull(c, b) // both are at it by then
+				conn.Abort(c.Conn)
+				close(stop)
+			},
+			func() { s.sees("rst", patience) },
+		)
+		<-stop
+		s.Close()
+	}
+}
+
+func sendUntilError(e *end) {
+	b := make([]byte, 8<<10)
+	for {
+		e.SetWriteDeadline(time.Now().Add(patience))
+		if _, err := e.Write(b); err != nil {
+			return
+		}
+	}
+}
+
+func clientAbortsAfterEnd(t *test) {
+	c, s := t.open()
+	c.finish()
+	s.sees("fin", patience)
+	conn.Abort(c.Conn)
+	t.ended(telemetry.Client, "rst")
+	s.send([]byte("x")) // the first write is answered by the abort, if it was not there before
+	awaitBroken(t, s)
+}
+
+func serverAbortsAfterEnd(t *test) {
+	c, s := t.open()
+	s.finish()
+	c.sees("fin", patience)
+	conn.Abort(s.Conn)
+	t.ended(telemetry.Server, "rst")
+	awaitBroken(t, c)
+}
+
+func clientAbortsAfterServerEnd(t *test) {
+	c, s := t.open()
+	s.finish()
+	c.sees("fin", patience)
+	c.send([]byte("half"))
+	s.receive("half")
+	conn.Abort(c.Conn)
+	s.sees("rst", within)
+	t.ended(telemetry.Client, "rst")
+}
+
+// awaitBroken writes until the end is known to be aborted; there is nothing to be read that would tell.
+func awaitBroken(t *test, e *end) {
+	t.Helper()
+	for deadline := time.Now().Add(within); ; {
+		e.SetWriteDeadline(deadline)
+		_, err := e.Write([]byte("x"))
+		if err != nil {
+			if How(err) == "nothing" {
+				t.Errorf("the %s is not told of the abort", e.name)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the %s is not told of the abort", e.name)
+		}
+		time.Sleep(time.Millisecond) // the peer's answer is not to be awaited but by writing again
+	}
+}
+
+func abortInDial(t *test) {
+	c := t.end("client", t.g.Hang(t))
+	began := time.Now()
+	conn.Abort(c.Conn)
+	t.ended(telemetry.Client, "rst")
+	if took := time.Since(began); took > within {
+		t.Errorf("the abort was noticed after %v", took)
+	}
+}
+
+var errTest = errors.New("the test says so")
+
+// cancelled cancels the streams and waits until that has ended them.
+func cancelled(t *test) {
+	t.Helper()
+	began := time.Now()
+	t.cancel(&stream.Cut{By: telemetry.Gateway, Why: "test", Err: errTest})
+	if r := t.record(); r.By != telemetry.Gateway || r.Reason != "test" || r.Err != errTest.Error() {
+		t.Errorf("the record says %q, %q, %q", r.By, r.Reason, r.Err)
+	}
+	if took := time.Since(began); took > within {
+		t.Errorf("it took %v until the stream was over", took)
+	}
+}
+
+func (e *end) seesAbort(t *test) {
+	t.Helper()
+	if !t.g.Blind {
+		e.sees("rst", within)
+	}
+}
+
+func cancelInRead(t *test) {
+	c, s := t.open()
+	c.send([]byte("hello"))
+	s.receive("hello")
+	cancelled(t)
+	c.seesAbort(t)
+	s.seesAbort(t)
+}
+
+func cancelInWrite(t *test) {
+	c, s := t.open()
+	c.fill(2 * t.g.Holds)
+	cancelled(t)
+	s.seesAbort(t)
+}
+
+func cancelInBothWrites(t *test) {
+	c, s := t.open()
+	both(
+		func() { c.fill(2 * t.g.Holds) },
+		func() { s.fill(2 * t.g.Holds) },
+	)
+	cancelled(t)
+}
+
+func cancelAfterHalfClose(t *test) {
+	c, s := t.open()
+	c.finish()
+	s.sees("fin", patience)
+	cancelled(t)
+	c.seesAbort(t)
+}
+
+func cancelInDial(t *test) {
+	c := t.end("client", t.g.Hang(t))
+	cancelled(t)
+	c.seesAbort(t)
+}
+
+func leaveIdle(t *test) {
+	c, s := t.open()
+	c.send([]byte("hello"))
+	s.receive("hello")
+	t.g.Host.Scopes((*stream.Scope).Leave)
+	s.send([]byte("still here"))
+	c.receive("still here")
+	if t.g.Host.Open() == 0 {
+		t.Error("the stream ended although both peers go on")
+	}
+	t.cancel(stream.ErrDrained)
+	t.ended(telemetry.Gateway, "drain")
+	c.seesAbort(t)
+	s.seesAbort(t)
+}
+
+// backPressure sends to an end that does not read: that must stop the sender, and lose nothing.
+func backPressure(t *test, from, to *end) {
+	n := from.fill(2 * t.g.Holds)
+	if n > t.g.Holds {
+		t.Errorf("the %s could send %d bytes that nobody reads, more than %d", from.name, n, t.g.Holds)
+	}
+	got := make(chan int64)
+	go func() {
+		to.SetReadDeadline(time.Now().Add(patience))
+		n, _ := io.Copy(io.Discard, onlyReader{to.Conn})
+		got <- n
+	}()
+	from.send(make([]byte, 1<<20))
+	from.finish()
+	if n, want := <-got, int64(n+1<<20); n != want {
+		t.Errorf("the %s received %d bytes of %d", to.name, n, want)
+	}
+	to.finish()
+	from.sees("fin", patience)
+}
+
+func manyStreams(t *test) {
+	const streams = 40
+	var all []func()
+	for i := range streams {
+		c, s := t.open()
+		all = append(all,
+			func() { exchange(t, c, byte(i), byte(^i)) },
+			func() { exchange(t, s, byte(^i), byte(i)) },
+		)
+	}
+	both(all...)
+}
+
+// exchange sends one byte many times and must receive nothing but another one.
+func exchange(t *test, e *end, out, in byte) {
+	const size = 64 << 10
+	both(
+		func() {
+			e.SetWriteDeadline(time.Now().Add(patience))
+			if _, err := e.Write(bytes.Repeat([]byte{out}, size)); err != nil {
+				t.Errorf("the %s could not send: %v", e.name, err)
+			}
+			e.CloseWrite()
+		},
+		func() {
+			e.SetReadDeadline(time.Now().Add(patience))
+			b, err := io.ReadAll(e.Conn)
+			if err != nil || !bytes.Equal(b, bytes.Repeat([]byte{in}, size)) {
+				t.Errorf("the %s received %d bytes and then %v, or bytes of another stream", e.name, len(b), err)
+			}
+		},
+	)
+}
+
+var echoCases = []struct {
+	name string
+	run  func(t *test, open func(testing.TB) conn.Conn)
+}{
+	{"bytes come back", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		for range 10 {
+			c.send([]byte("hello"))
+			c.receive("hello")
+		}
+		c.finish()
+		c.sees("fin", patience)
+		t.ended(telemetry.Client, "fin")
+	}},
+	{"all of it before the end", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		pass(c, c, 7, 8<<20)
+	}},
+	{"who does not read is not read from", func(t *test, open func(testing.TB) conn.Conn) {
+		const holds = 32 << 20
+		c := t.end("client", open(t))
+		n := c.fill(holds)
+		if n > holds {
+			t.Errorf("%d bytes were taken from who reads none of them", n)
+		}
+		c.finish()
+		if got := c.sees("fin", patience); got != int64(n) {
+			t.Errorf("%d bytes of %d came back", got, n)
+		}
+	}},
+	{"abort", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		c.send([]byte("hello"))
+		c.receive("hello")
+		conn.Abort(c.Conn)
+		t.ended(telemetry.Client, "rst")
+	}},
+	{"abort while nobody reads", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		c.fill(64 << 20)
+		conn.Abort(c.Conn)
+		t.ended(telemetry.Client, "rst")
+	}},
+	{"cancel", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		c.send([]byte("hello"))
+		c.receive("hello")
+		cancelled(t)
+		c.sees("rst", within)
+	}},
+	{"cancel while nobody reads", func(t *test, open func(testing.TB) conn.Conn) {
+		c := t.end("client", open(t))
+		c.fill(64 << 20)
+		cancelled(t)
+	}},
+}

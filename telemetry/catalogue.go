@@ -1,0 +1,43 @@
+package telemetry
+
+// A Term is a word that stands in logs and records, and what it means.
+type Term struct{ Name, Means string }
+
+// Events are the ids of all events. Those that zilla has, have zilla's ids and texts.
+var Events = []Term{
+	{"engine.started", "The gateway is in service."},
+	{"engine.stopped", "The gateway has ended, and every stream with it."},
+	{"engine.accept.failed", "Connections cannot be accepted, for lack of descriptors for example. It is tried again."},
+	{"engine.capacity.reached", "Connections were closed at once because as many are open as may be. Told at most once a second for each listener."},
+	{"engine.stream.failed", "A stream was lost to an internal error. The others go on."},
+	{"engine.task.failed", "Something that a component does in the background has ended. It is started again."},
+	{"binding.tcp.dns.failed", "A name that a tcp client needs cannot be resolved."},
+	{"binding.fan.member.reset", "A member of a fan was reset because it did not read what waited for it."},
+}
+
+// Reasons are the words by which records say how a connection ended. Who ended it stands beside: the client, the server
+// or the gateway.
+var Reasons = []Term{
+	{"fin", "in order: that side was the first to end its direction, and both are complete"},
+	{"rst", "that side aborted the connection, or the system lost it"},
+	{"keep-alive timeout", "that side did not answer the system's probes any more"},
+	{"idle timeout", "nothing moved for as long as the option idle allows"},
+	{"dial failed", "no address of the server could be reached"},
+	{"dial timeout", "no address of the server answered within the limit dial"},
+	{"no route", "nothing in the configuration leads on from here"},
+	{"unauthenticated", "a guard that the route asks for knows of no session"},
+	{"forbidden", "the session lacks a role that the route asks for"},
+	{"unavailable", "what stands behind could not be reached"},
+	{"timeout", "something did not come in time"},
+	{"limit", "as many connections are open as may be"},
+	{"invalid", "the client broke the rules of its protocol"},
+	{"expired", "the session is over"},
+	{"session expired", "the session is over that the stream was let in by"},
+	{"slow reader", "too much waited for the client for too long"},
+	{"draining", "the gateway is about to end"},
+	{"drain", "it was still open when the gateway had waited long enough to end"},
+	{"truncated", "the stream ended in the middle of something"},
+	{"closed", "the gateway ended it"},
+	{"internal error", "a fault of the gateway"},
+	{"error", "something else, see the details"},
+}
