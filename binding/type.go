@@ -44,7 +44,7 @@ type Type struct {
 // Register adds a type. It is called by init functions only.
 func Register(t Type) {
 	for kind, form := range t.Kinds {
-		form.what = fmt.Sprintf("a %s %s", t.Name, kind)
+		form.what = config.A(t.Name + " " + string(kind))
 		t.Kinds[kind] = form
 	}
 	Registry.Register(t.Name, &t)
@@ -151,7 +151,7 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 	}
 	kind := n.Get("kind")
 	if kind == nil {
-		r.Errorf(n.Pos, "the binding %s needs a kind", name).Hintf("a %s binding is %s", t.Name, config.Words(t.kinds()))
+		r.Errorf(n.Pos, "the binding %s needs a kind", name).Hintf("%s binding is a %s", config.A(t.Name), config.Words(t.kinds()))
 		return nil
 	}
 	form, ok := t.Kinds[Kind(kind.Value)]
@@ -165,9 +165,9 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 }
 
 func (t *Type) wrongKind(r *config.Report, kind *config.Node) {
-	f := r.Errorf(kind.Pos, "a %s binding cannot be a %s", t.Name, kind.Show())
+	f := r.Errorf(kind.Pos, "%s binding cannot be a %s", config.A(t.Name), kind.Show())
 	if !slices.Contains(kinds, Kind(kind.Value)) {
 		f.Text = fmt.Sprintf("there is no kind %s", kind.Show())
 	}
-	f.Hintf("a %s binding is %s", t.Name, config.Words(t.kinds()))
+	f.Hintf("%s binding is a %s", config.A(t.Name), config.Words(t.kinds()))
 }

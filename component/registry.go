@@ -84,13 +84,15 @@ func (r *Registry[T]) Find(report *config.Report, n *config.Node) (T, bool) {
 	switch {
 	case ok:
 	case slices.Contains(r.unbuilt, n.Value):
-		report.Errorf(n.Pos, "the %s type %s is not built yet", r.category, n.Show()).
-			Hintf("this build has %s", config.Words(r.Names()))
+		f := report.Errorf(n.Pos, "the %s type %s is not built yet", r.category, n.Show())
+		if len(r.types) > 0 {
+			f.Hintf("this build has %s", config.Words(r.Names()))
+		}
 	default:
 		f := report.Errorf(n.Pos, "there is no %s type %s", r.category, n.Show())
 		if like, ok := config.Like(n.Value, append(r.Names(), r.Unbuilt()...)); ok {
 			f.Hintf("did you mean %q?", like)
-		} else {
+		} else if len(r.types) > 0 {
 			f.Hintf("this build has %s", config.Words(r.Names()))
 		}
 	}

@@ -41,7 +41,10 @@ func (s spot) item() spot {
 	if s.root {
 		return spot{key: "an item", what: "an item of " + s.what, root: true}
 	}
-	return spot{key: article(singular(s.key)), what: member(s.key, s.what), root: true}
+	if one := singular(s.key); one == s.key && s.key != "when" {
+		return spot{key: s.key, what: s.what} // the place tells which
+	}
+	return spot{key: A(singular(s.key)), what: member(s.key, s.what), root: true}
 }
 
 // entry is the spot of a value of the map at s.

@@ -85,16 +85,12 @@ func distance(a, b []rune) int {
 // inside is what a field is called: "the options of a tcp server".
 func inside(key, what string) string { return "the " + key + " of " + what }
 
-// member is what an item of a list is called: "a route of a tcp server". A field with a name in the singular gives
-// "an item of the address of …".
+// member is what an item of a list is called: "a route of a tcp server".
 func member(key, what string) string {
-	switch {
-	case key == "when":
+	if key == "when" {
 		return "a condition of " + what
-	case singular(key) == key:
-		return "an item of " + inside(key, what)
 	}
-	return article(singular(key)) + " of " + what
+	return A(singular(key)) + " of " + what
 }
 
 // named is what a value of a map is called: "the exporter stdout of a namespace".
@@ -114,7 +110,8 @@ func singular(key string) string {
 	return strings.TrimSuffix(key, "s")
 }
 
-func article(noun string) string {
+// A puts the article before a noun: "an echo server".
+func A(noun string) string {
 	if strings.ContainsRune("aeio", rune(noun[0])) {
 		return "an " + noun
 	}

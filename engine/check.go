@@ -77,7 +77,7 @@ func (p *Plan) missing(ref binding.Reference, s *space, section func(*space) map
 			names = append(names, s.name)
 		}
 		f.Text = "there is no namespace " + namespace
-		f.Hintf("there is %s", config.Words(names))
+		f.Hintf("namespaces are %s", config.Words(names))
 		return
 	}
 	have := inOrder(section(s))
@@ -112,9 +112,9 @@ func (p *Plan) arrive(b *planned, face string) {
 func takes(b *planned) string {
 	faces := b.Form.Faces()
 	if len(faces) == 0 {
-		return "a " + b.Type + " " + string(b.Kind) + ", which takes no streams from other bindings"
+		return config.A(b.Type+" "+string(b.Kind)) + ", which takes no streams from other bindings"
 	}
-	return "a " + b.Type + " " + string(b.Kind) + ", which takes " + config.Words(faces)
+	return config.A(b.Type+" "+string(b.Kind)) + ", which takes " + config.Words(faces)
 }
 
 // target is the binding that ref leads to, nil if it leads to none.
@@ -170,14 +170,19 @@ func (p *Plan) loop(ref binding.Reference, path []*planned) {
 	f.Note(path[0].Pos, "%s is declared here", path[0].Name)
 }
 
-// checkUnused warns of bindings that no stream comes to, and leaves those of the system namespace out.
+// checkUnused warns of bindings that no stream comes to, and leaves those of the system namespace out. While something
+// else is wrong it says nothing: that may be what keeps the streams away.
 func (p *Plan) checkUnused() {
+	broken := p.Report.Err() != nil
 	p.bindings = slices.DeleteFunc(p.bindings, func(b *planned) bool {
 		if len(b.faces) > 0 {
 			return false
 		}
 		if b.space.name == system {
 			return true
+		}
+		if broken {
+			return false
 		}
 		p.Report.Warnf(b.Pos, "no stream comes to %s: no exit of a binding in use names it", b.Name)
 		return false

@@ -158,16 +158,9 @@ func decodeOther[T any, C component.Type](p *Plan, into map[string]*drafted[T], 
 		if !ok {
 			return
 		}
-		draft := recipe(t).Decode(p.Report, n, article(typ.Value)+" "+typ.Value+" "+types.Name())
+		draft := recipe(t).Decode(p.Report, n, config.A(typ.Value+" "+types.Name()))
 		into[name] = &drafted[T]{Draft: draft, name: name, typ: typ.Value, node: n}
 	})
-}
-
-func article(word string) string {
-	if strings.ContainsAny(word[:1], "aeiou") {
-		return "an"
-	}
-	return "a"
 }
 
 // inOrder is the names of a section in the order of the file.
