@@ -41,7 +41,7 @@ func run(root string, check bool) (stale []string, err error) {
 			return nil, err
 		}
 	}
-	files, err := files()
+	files, err := files(root)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ type file struct {
 	content []byte
 }
 
-func files() ([]file, error) {
+func files(root string) ([]file, error) {
 	schema, err := cli.Schema()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,11 @@ func files() ([]file, error) {
 	var index bytes.Buffer
 	index.WriteString("<!-- Generated from the code by go generate. -->\n\n# Reference\n\n")
 	for _, p := range cli.Pages() {
-		all = append(all, file{"reference/" + p.Path + ".md", p.Markdown()})
+		examples, err := examples(root, p.Path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, file{"reference/" + p.Path + ".md", append(p.Markdown(), examples...)})
 		fmt.Fprintf(&index, "* [%s](%s.md)\n", p.Title, p.Path)
 	}
 	index.WriteString("* [The JSON schema for editors](../zilla.schema.json)\n")
