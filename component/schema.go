@@ -46,6 +46,9 @@ func setElement(schema config.Object, name string, element config.Object) {
 
 // bodies is the schema of a component of a category: it has a type, and what else there is follows from it.
 func bodies(c Category) config.Object {
+	if len(c.Names()) == 0 {
+		return config.Object{{Name: "description", Value: "Not built yet."}, {Name: "not", Value: config.Object{}}}
+	}
 	var rules []config.Object
 	for _, name := range c.Names() {
 		t, _ := c.Lookup(name)
@@ -66,10 +69,7 @@ func bodies(c Category) config.Object {
 		{Name: "required", Value: []string{"type"}},
 		{Name: "properties", Value: config.Object{{Name: "type", Value: config.Object{{Name: "enum", Value: c.Names()}}}}},
 	}
-	if len(rules) > 0 {
-		o = append(o, config.Member{Name: "allOf", Value: rules})
-	}
-	return o
+	return append(o, config.Member{Name: "allOf", Value: rules})
 }
 
 // rule is what holds for a type, and a kind if there is one.

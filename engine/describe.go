@@ -75,10 +75,50 @@ func (d *description) draw(in *instance, how, indent string) {
 		if ref.To != "binding" || to == nil {
 			continue
 		}
-		way := "exit -> "
+		way := "exit"
 		if ref.Route >= 0 {
-			way = fmt.Sprintf("routes[%d] -> ", ref.Route)
+			way = fmt.Sprintf("routes[%d]%s", ref.Route, conditions(in.source, ref.Route))
 		}
-		d.draw(to, way, indent+"    ")
+		d.draw(to, way+" -> ", indent+"    ")
 	}
+}
+
+// conditions are those of a route as the file has them, on one line: " when port 7001 source [10.0.0.0/8], or port 7002".
+func conditions(body *config.Node, route int) string {
+	routes := body.Get("routes")
+	if routes == nil || route >= len(routes.Items) {
+		return ""
+	}
+	when := routes.Items[route].Get("when")
+	if when == nil || len(when.Items) == 0 {
+		return ""
+	}
+	var items []string
+	for _, item := range when.Items {
+		var keys []string
+		for _, e := range item.Entries {
+			keys = append(keys, e.Key.Value+" "+compact(e.Value))
+		}
+		items = append(items, strings.Join(keys, " "))
+	}
+	return " when " + strings.Join(items, ", or ")
+}
+
+// compact is a value on one line. What came from the environment is shown as the file has it.
+func compact(n *config.Node) string {
+	switch n.Kind {
+	case config.Sequence:
+		var items []string
+		for _, item := range n.Items {
+			items = append(items, compact(item))
+		}
+		return "[" + strings.Join(items, " ") + "]"
+	case config.Mapping:
+		var entries []string
+		for _, e := range n.Entries {
+			entries = append(entries, e.Key.Value+" "+compact(e.Value))
+		}
+		return "{" + strings.Join(entries, ", ") + "}"
+	}
+	return strings.Trim(n.Show(), `"`)
 }
