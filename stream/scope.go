@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -264,7 +263,11 @@ func (s *Scope) finish(err error) *telemetry.Record {
 // Record is the scope's record as far as it is known now.
 func (s *Scope) Record() telemetry.Record {
 	s.mu.Lock()
-	r, path := s.record, slices.Clone(s.path)
+	r := s.record
+	r.Path = make([]telemetry.Step, len(s.path))
+	for i, st := range s.path {
+		r.Path[i] = telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))}
+	}
 	s.mu.Unlock()
 	r.ID, r.Start, r.Duration = s.id, s.start, time.Since(s.start)
 	r.Received, r.Sent = s.received.Load(), s.sent.Load()
@@ -272,19 +275,25 @@ func (s *Scope) Record() telemetry.Record {
 	if began, ended := s.marks[DialBegan].Load(), s.marks[DialEnded].Load(); ended > began {
 		r.Dial = time.Duration(ended - began)
 	}
-	r.Path = make([]telemetry.Step, len(path))
-	for i, st := range path {
-		r.Path[i] = telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))}
-	}
 	return r
 }
 
+// routeNames are those of the first routes, made once.
+var routeNames = func() (names [64]string) {
+	for i := range names {
+		names[i] = "routes[" + strconv.Itoa(i) + "]"
+	}
+	return names
+}()
+
 func routeName(i int) string {
-	switch i {
-	case routeNone:
+	switch {
+	case i == routeNone:
 		return ""
-	case RouteExit:
+	case i == RouteExit:
 		return "exit"
+	case i < len(routeNames):
+		return routeNames[i]
 	}
 	return "routes[" + strconv.Itoa(i) + "]"
 }

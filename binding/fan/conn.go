@@ -90,12 +90,20 @@ func (g *group) run(ctx context.Context) error {
 	}
 }
 
-// live is one life of the group.
+// live is one life of the group. Whatever happens in it, its members learn that it is over.
 func (g *group) live(ctx context.Context, o *opening) {
 	s := stream.Begin(ctx, g.b.Node)
+	o.err = errBroken
+	defer g.bury(s, o)
 	o.err = g.serve(s, o)
-	s.End(o.err)
+}
 
+// errBroken is how a group ends that an internal error ends.
+var errBroken = &stream.Cut{By: telemetry.Gateway, Why: "internal error"}
+
+// bury ends what is left of a life of the group, so that the next member begins another one.
+func (g *group) bury(s *stream.Scope, o *opening) {
+	s.End(o.err)
 	g.mu.Lock()
 	g.open, g.leaving = nil, nil
 	members := g.members
