@@ -43,11 +43,11 @@ type property struct {
 // properties are those that do something. Further ones of zilla are taken and do nothing: see inert.
 var properties = []property{
 	{"zilla.engine.config.url", "The configuration: a path, or a file:, http: or https: address.", text(func(s *settings) *string { return &s.config })},
-	{"zilla.engine.config.uri", "The same.", text(func(s *settings) *string { return &s.config })},
+	{"zilla.engine.config.uri", "Another name of zilla.engine.config.url.", text(func(s *settings) *string { return &s.config })},
 	{"zilla.engine.directory", "The directory for what the process keeps while it runs: its admin socket and the file `ready`.", text(func(s *settings) *string { return &s.directory })},
 	{"zilla.engine.workers", "The processors that are used at most.", number(func(s *settings) *int { return &s.workers })},
 	{"zilla.engine.worker.capacity", "The connections that may be open for each worker.", number(func(s *settings) *int { return &s.capacity })},
-	{"zilla.engine.worker.capacity.limit", "The same.", number(func(s *settings) *int { return &s.capacity })},
+	{"zilla.engine.worker.capacity.limit", "Another name of zilla.engine.worker.capacity.", number(func(s *settings) *int { return &s.capacity })},
 	{"zilla.engine.worker.capacity.unbounded", "Whether as many connections may be open as there are descriptors.", yes(func(s *settings) *bool { return &s.unbounded })},
 	{"zilla.engine.verbose", "Whether to show what was loaded.", yes(func(s *settings) *bool { return &s.verbose })},
 	{"zilla.engine.verbose.events", "Whether to print events.", yes(func(s *settings) *bool { return &s.events })},
@@ -226,9 +226,9 @@ func (s *settings) settle() {
 	switch {
 	case s.limits.Connections > 0:
 	case s.capacity > 0 && !s.unbounded:
-		s.limits.Connections = s.capacity * workers
+		s.limits.Connections = stream.Count(s.capacity * workers)
 	default:
-		s.limits.Connections = room
+		s.limits.Connections = stream.Count(room)
 	}
 }
 

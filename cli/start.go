@@ -106,7 +106,7 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, s.settings.limits.Records, s.records))
+	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, int(s.settings.limits.Records), s.records))
 	s.host.Traces = s.traces
 	s.engine = engine.New(s.host, &s.metrics, s.log)
 	return s.serve(ctx, plan)

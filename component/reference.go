@@ -90,7 +90,7 @@ func writeShape(w io.Writer, f form, s *config.Shape) error {
 	if f == markdown {
 		return s.Markdown(w, 3)
 	}
-	return s.Text(w, 100)
+	return s.Text(w, width)
 }
 
 // writeProse writes a package comment. Its drawings are indented, which is code in Markdown with a fence around.
@@ -110,8 +110,35 @@ func writeProse(w io.Writer, f form, text string) {
 
 // TextPage is a page that is written out already.
 func TextPage(name, title, path, text string) Page {
-	return Page{Name: name, Title: title, Path: path, write: func(w io.Writer, _ form) error {
+	return Page{Name: name, Title: title, Path: path, write: func(w io.Writer, f form) error {
+		if f == terminal {
+			text = fold(text)
+		}
 		_, err := io.WriteString(w, text)
 		return err
 	}}
+}
+
+// width is how wide pages are on a terminal, in characters.
+const width = 100
+
+// fold breaks the long lines of a text, those of lists with an indent.
+func fold(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		next := ""
+		if strings.HasPrefix(line, "* ") {
+			next = "  "
+		}
+		for len(line) > width {
+			at := strings.LastIndexByte(line[:width], ' ')
+			if at <= len(next) {
+				break
+			}
+			b.WriteString(line[:at] + "\n")
+			line = next + line[at+1:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

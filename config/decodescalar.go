@@ -179,6 +179,8 @@ func boundsOf(t reflect.Type) (lo, hi int64, ok bool) {
 func (d decoder) duration(n *Node, v reflect.Value, at spot) {
 	x, err := ParseDuration(n.Value)
 	switch {
+	case n.Type == Text && err == nil && x < 0:
+		d.wrong(n, v.Type(), at).Hintf("it cannot be negative")
 	case n.Type == Text && err == nil:
 		v.SetInt(int64(x))
 	case n.substituted || n.Type != Integer:

@@ -62,8 +62,8 @@ func (o *options) Check(r *config.Report) {
 	if o.Host == "*" {
 		r.Errorf(r.At(&o.Host), "a server cannot listen on %s", o.Host).Hintf("use 0.0.0.0")
 	}
-	if o.Timeout < 0 {
-		r.Errorf(r.At(&o.Timeout), "timeout is less than nothing")
+	if o.Timeout > time.Hour {
+		r.Errorf(r.At(&o.Timeout), "timeout is more than an hour")
 	}
 }
 

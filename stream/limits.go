@@ -2,28 +2,34 @@ package stream
 
 import "time"
 
+// Count bounds a number of things, or of bytes.
+type Count int
+
+// Bounds is part of the shape of a configuration: nothing can be limited to none.
+func (Count) Bounds() (least, most int64) { return 1, 1 << 31 }
+
 // Limits bounds everything that comes from outside. Each has a safe default and is set with -P gozilla.limits.KEY=VALUE.
 type Limits struct {
 	// The connections that may be open at once, accepted and dialled ones together. At the limit, a listener still
 	// accepts and closes at once, so that health probes of the port succeed, and a tcp client refuses to dial. The
 	// default is what the limit on open files leaves room for.
-	Connections int
+	Connections Count
 	// The longest time that dialling may take, over all addresses of a name, its resolution included.
 	Dial time.Duration
 	// The most bytes that may be read before it is decided where a stream goes, such as a ClientHello.
-	Head int
+	Head Count
 	// The longest time until the bytes are there that decide where a stream goes.
 	HeadTime time.Duration `config:"headtime"`
 	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
-	Queue int
+	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
 	Stall time.Duration
 	// The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.
 	Drain time.Duration
 	// The connection records that are kept for gozilla logs.
-	Records int
+	Records Count
 	// The resolved names that one tcp client keeps.
-	Names int
+	Names Count
 }
 
 // Defaults sets every limit but Connections, which depends on the process.

@@ -33,7 +33,7 @@ var errSlow = &stream.Cut{By: telemetry.Gateway, Why: "slow reader"}
 // ServeConn makes c a member until it or the group ends.
 func (g *group) ServeConn(ctx context.Context, c conn.Conn, _ *stream.Info) error {
 	s := stream.From(ctx)
-	m := &member{end: conn.Take(c, telemetry.Client), flow: s.Flow(), limit: s.Limits().Queue, gone: make(chan struct{})}
+	m := &member{end: conn.Take(c, telemetry.Client), flow: s.Flow(), limit: int(s.Limits().Queue), gone: make(chan struct{})}
 	m.changed.L = &m.mu
 	m.end.Stall = s.Limits().Stall
 	defer stream.AfterFunc(ctx, func() { m.cut(context.Cause(ctx)) })()

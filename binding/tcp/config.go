@@ -52,11 +52,8 @@ func (s *Socket) Defaults() {
 
 // Check tells what is wrong with the options as a whole.
 func (s *Socket) Check(r *config.Report) {
-	if s.KeepAlive < 0 || s.KeepAlive%time.Second != 0 {
+	if s.KeepAlive%time.Second != 0 {
 		r.Errorf(r.At(&s.KeepAlive), "keepalive must be a number of whole seconds, such as 30s")
-	}
-	if s.Idle < 0 {
-		r.Errorf(r.At(&s.Idle), "idle cannot be negative")
 	}
 }
 

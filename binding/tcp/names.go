@@ -39,7 +39,7 @@ type answer[T any] struct {
 
 func newNames(limits *stream.Limits) *names {
 	return &names{
-		max: limits.Names,
+		max: int(limits.Names),
 		forward: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},

@@ -214,6 +214,7 @@ func init() {
 		"gozilla/stream/conn.End.Side":                  "who is at the other end, for the errors",
 		"gozilla/stream/conn.End.Stall":                 "how long Send may wait without any progress; 0: for ever",
 		"gozilla/stream/conn.ahead":                     "ahead is a Conn of which some bytes were read already. It removes itself: a relay sends what was read ahead and goes\non with the Conn below.",
+		"gozilla/stream/conn.nearEnd":                   "nearEnd is the end of a pipe whose other end is served on behalf of the same scope, which must not end before that\nhas: it may not have read everything yet.",
 		"gozilla/stream/conn/conntest":                  "Package conntest is the conformance suite of the bytes protocol. Whatever carries bytes from who opened a stream to\nwho serves it has to pass it: a relay, a tcp server in front of a tcp client, later tls or a proxy.\n\n\tsuite as client ═▶ what is tested ═▶ suite as server\n\tsuite as client ═▶ what is tested ─┐\n\t               ◀═══════════════════┘  an echo\n\nA test says how a stream is opened, and the suite does everything that can be done with the two ends of it: it ends\nand aborts either direction, stops reading, and cancels. After each case nothing may be left behind.",
 		"gozilla/stream/conn/conntest.Gateway":          "A Gateway is what is tested.",
 		"gozilla/stream/conn/conntest.Gateway.Blind":    "Blind says that an abort cannot be told from an orderly end, or is not passed on. Nothing about aborts is\ntested then.",

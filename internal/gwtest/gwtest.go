@@ -83,7 +83,7 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	g := &Gateway{Metrics: &telemetry.Metrics{}, t: t, seen: map[uint64]bool{}}
-	g.Host = stream.NewHost(&o.limits, telemetry.NewLog(log, o.limits.Records, false))
+	g.Host = stream.NewHost(&o.limits, telemetry.NewLog(log, int(o.limits.Records), false))
 	g.Host.Traces = o.traces
 	g.Engine = engine.New(g.Host, g.Metrics, log)
 	plan := engine.Load(config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: func(name string) (string, bool) {

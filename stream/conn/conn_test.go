@@ -3,8 +3,10 @@ package conn_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -210,11 +212,32 @@ func TestServing(t *testing.T) {
 	})
 }
 
-// served is what a server was given, as the suite's end of a path. To close or abort it is to return.
+// served is what a server was given, as the suite's end of a path. The server returns when both directions are over,
+// and when the suite closes or aborts its end.
 type served struct {
 	conn.Conn
 	once sync.Once
 	over chan error
+	ends atomic.Int32
+}
+
+func (s *served) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err == io.EOF {
+		s.ended()
+	}
+	return n, err
+}
+
+func (s *served) CloseWrite() error {
+	defer s.ended()
+	return s.Conn.CloseWrite()
+}
+
+func (s *served) ended() {
+	if s.ends.Add(1) == 2 {
+		s.Close()
+	}
 }
 
 func (s *served) Close() error { s.once.Do(func() { s.over <- nil }); return nil }

@@ -60,10 +60,10 @@ func (p deciding) readHead(ctx context.Context, c Conn, about *stream.Info) (how
 		}
 	}()
 	for {
-		if len(head) == limits.Head {
+		if len(head) == int(limits.Head) {
 			return how, nil, stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))
 		}
-		if head, err = readMore(c, head, limits.Head); err != nil {
+		if head, err = readMore(c, head, int(limits.Head)); err != nil {
 			return how, nil, headError(ctx, err, len(head))
 		}
 		if how, err = p.Decide(ctx, about, head); err != nil || how.To != nil {

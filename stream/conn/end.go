@@ -47,6 +47,8 @@ type End struct {
 type life interface {
 	// dead reports whether the peer has aborted.
 	dead() bool
+	// gone reports whether both directions are over.
+	gone() bool
 	// awaitDeath returns an error once the peer has aborted, which had ended its direction before, or once the read
 	// deadline is over, and nil once nothing more can come.
 	awaitDeath() error
@@ -108,9 +110,7 @@ func (e *End) Recv() ([]byte, error) {
 	var n int
 	var err error
 	if e.raw() {
-		if n, err = e.sock.recv(&e.buf); err == io.EOF && !e.finished.Load() && e.sock.gone() {
-			err = errAborted // a send that ran meanwhile was given the error
-		}
+		n, err = e.sock.recv(&e.buf)
 	} else {
 		e.buf = buffers.Get().(*[bufferSize]byte)
 		n, err = e.Read(e.buf[:])
@@ -122,7 +122,16 @@ func (e *End) Recv() ([]byte, error) {
 	if err == nil {
 		err = io.EOF
 	}
-	return nil, e.cut(err)
+	return nil, e.cut(e.truly(err))
+}
+
+// truly tells an orderly end from one that only looks like it: the system gives the error of an abort once, and if a
+// send took it, who reads finds nothing but the end.
+func (e *End) truly(err error) error {
+	if err == io.EOF && e.life != nil && e.life.gone() && !e.finished.Load() { // in this order: finished comes first
+		return errAborted
+	}
+	return err
 }
 
 // Release gives the buffer of Recv back.
@@ -270,6 +279,12 @@ func (e *End) Stop() {
 	defer e.mu.Unlock()
 	e.over = true
 	e.SetDeadline(past)
+}
+
+func (e *End) stopped() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.over
 }
 
 // StopRecv makes every Recv return, now and later, and lets Send go on.

@@ -14,14 +14,29 @@ type serving struct{ Server }
 
 func (p serving) DialConn(ctx context.Context, about *stream.Info) (Conn, *stream.Info, error) {
 	near, far := Pipe()
-	s := stream.From(ctx)
-	go serveFar(s, far, about, p.Server)
-	return near, about, nil
+	served := make(chan struct{})
+	go serveFar(stream.From(ctx), far, about, p.Server, served)
+	return &nearEnd{near, served}, about, nil
+}
+
+// nearEnd is the end of a pipe whose other end is served on behalf of the same scope, which must not end before that
+// has: it may not have read everything yet.
+type nearEnd struct {
+	*PipeConn
+	served chan struct{}
+}
+
+// Close ends both directions in order and waits until the other end was served.
+func (n *nearEnd) Close() error {
+	n.PipeConn.Close()
+	<-n.served
+	return nil
 }
 
 // serveFar serves the far end of a pipe. It ends when the near end is closed and all is served, at the latest with the
 // scope.
-func serveFar(s *stream.Scope, far *PipeConn, about *stream.Info, to Server) {
+func serveFar(s *stream.Scope, far *PipeConn, about *stream.Info, to Server, served chan struct{}) {
+	defer close(served)
 	disarm := arm(s, far)
 	defer disarm()
 	if err := contained(s, func() error { return to.ServeConn(s, far, about) }); err != nil {

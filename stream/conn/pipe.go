@@ -57,10 +57,10 @@ func (p *PipeConn) Read(b []byte) (int, error) {
 	defer h.mu.Unlock()
 	for {
 		switch {
-		case h.readEnd.over:
-			return 0, os.ErrDeadlineExceeded
 		case h.broken != nil:
 			return 0, h.broken
+		case h.readEnd.over:
+			return 0, os.ErrDeadlineExceeded
 		case h.n > 0:
 			return h.take(b), nil
 		case h.eof:
@@ -90,14 +90,14 @@ func (p *PipeConn) Write(b []byte) (int, error) {
 	written := 0
 	for {
 		switch {
-		case h.writeEnd.over:
-			return written, os.ErrDeadlineExceeded
 		case h.eof:
 			return written, net.ErrClosed
 		case h.broken == net.ErrClosed:
 			return written, io.ErrClosedPipe // the other end was
 		case h.broken != nil:
 			return written, h.broken
+		case h.writeEnd.over:
+			return written, os.ErrDeadlineExceeded
 		}
 		written += h.put(b[written:])
 		if written == len(b) {
@@ -150,6 +150,9 @@ func (p *PipeConn) dead() bool {
 	defer p.in.mu.Unlock()
 	return p.in.aborted
 }
+
+// gone is part of life. A pipe tells an abort as often as it is asked.
+func (p *PipeConn) gone() bool { return false }
 
 // awaitDeath is part of life.
 func (p *PipeConn) awaitDeath() error {

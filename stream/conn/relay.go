@@ -130,10 +130,11 @@ func (r *relaying) ended(from, to *End, err error) {
 	}
 }
 
-// fail ends both directions. The first error is the relay's, except where both directions have ended in order.
+// fail ends both directions. The first error is the relay's, except where both directions have ended in order, and
+// where it only tells that an end was stopped.
 func (r *relaying) fail(err error) {
 	r.mu.Lock()
-	if r.err == nil && r.ends < 2 {
+	if r.ends < 2 && (r.err == nil || errors.Is(r.err, os.ErrDeadlineExceeded)) {
 		r.err = err
 	}
 	r.mu.Unlock()

@@ -113,7 +113,7 @@ func (s *socket) awaitDeath() error {
 // what has come may still wait to be read.
 func (s *socket) dead() bool { return s.state()&unix.POLLERR != 0 }
 
-// gone reports whether nothing can come or go any more.
+// gone is part of life.
 func (s *socket) gone() bool { return s.state()&unix.POLLHUP != 0 }
 
 func (s *socket) state() (state int16) {

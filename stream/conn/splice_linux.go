@@ -106,9 +106,7 @@ func (s *splicing) fill() (n int, err error) {
 		err = serr
 	}
 	if err == nil && n == 0 {
-		if err = io.EOF; !s.from.finished.Load() && s.from.sock.gone() {
-			err = errAborted // see Recv
-		}
+		err = s.from.truly(io.EOF)
 	}
 	return n, s.from.cut(err)
 }
@@ -131,6 +129,9 @@ func (s *splicing) drain() error {
 		case os.IsTimeout(err):
 			if s.from.dead() {
 				return &stream.Cut{By: s.from.Side, Why: "rst"}
+			}
+			if s.to.stopped() {
+				return os.ErrDeadlineExceeded
 			}
 		default:
 			return s.to.cut(err)
