@@ -75,7 +75,7 @@ type router interface {
 func (c *Routed[W, X]) references(r *config.Report, f func(Reference)) {
 	for i := range c.Routes {
 		route := &c.Routes[i]
-		guards(r, &route.Guarded, f)
+		guards(r, &route.Guarded, i, f)
 		f(Reference{To: "binding", Name: route.Exit, Pos: r.At(&route.Exit), Route: i})
 	}
 	if c.Exit != "" {
@@ -85,7 +85,7 @@ func (c *Routed[W, X]) references(r *config.Report, f func(Reference)) {
 
 func (c *Filtered[W]) references(r *config.Report, f func(Reference)) {
 	for i := range c.Routes {
-		guards(r, &c.Routes[i].Guarded, f)
+		guards(r, &c.Routes[i].Guarded, i, f)
 	}
 }
 
@@ -93,8 +93,8 @@ func (c *Exited) references(r *config.Report, f func(Reference)) {
 	f(Reference{To: "binding", Name: c.Exit, Pos: r.At(&c.Exit), Route: -1})
 }
 
-func guards(r *config.Report, guarded *map[string][]string, f func(Reference)) {
+func guards(r *config.Report, guarded *map[string][]string, route int, f func(Reference)) {
 	for name := range *guarded {
-		f(Reference{To: "guard", Name: config.Ref(name), Pos: r.AtKey(guarded, name)})
+		f(Reference{To: "guard", Name: config.Ref(name), Pos: r.AtKey(guarded, name), Route: route})
 	}
 }

@@ -123,7 +123,7 @@ func (b *Builder) guards(by map[string][]string) []guarded {
 // stream from a route that would have matched.
 func (t *Routes[W, X, P]) Pick(ctx context.Context, match func(*W) bool) (*Way[W, X, P], error) {
 	s := stream.From(ctx)
-	kept := &stream.Refused{Reason: stream.NoRoute}
+	var kept *stream.Refused
 	ways := *t.ways.Load()
 	for i := range ways {
 		way := &ways[i]
@@ -136,6 +136,9 @@ func (t *Routes[W, X, P]) Pick(ctx context.Context, match func(*W) bool) (*Way[W
 		}
 		s.Took(t.node, way.Index)
 		return way, nil
+	}
+	if kept == nil {
+		kept = &stream.Refused{Reason: stream.NoRoute}
 	}
 	return nil, kept
 }

@@ -27,7 +27,7 @@ type Reference struct {
 	To    string // the category: binding, guard
 	Name  config.Ref
 	Pos   config.Pos
-	Route int // whose exit it is, -1 for the binding's own
+	Route int // which names it, -1 for the binding's exit
 }
 
 // Telemetry is what the file wants to know of the binding.

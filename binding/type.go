@@ -141,7 +141,7 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 		return nil
 	}
 	typ := n.Get("type")
-	if typ == nil {
+	if typ == nil || typ.Kind == config.Null {
 		r.Errorf(n.Pos, "the binding %s needs a type", name).Hintf("this build has %s", config.Words(Registry.Names()))
 		return nil
 	}
@@ -150,7 +150,7 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 		return nil
 	}
 	kind := n.Get("kind")
-	if kind == nil {
+	if kind == nil || kind.Kind == config.Null {
 		r.Errorf(n.Pos, "the binding %s needs a kind", name).Hintf("%s binding is a %s", config.A(t.Name), config.Words(t.kinds()))
 		return nil
 	}
@@ -166,7 +166,10 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 
 func (t *Type) wrongKind(r *config.Report, kind *config.Node) {
 	f := r.Errorf(kind.Pos, "%s binding cannot be a %s", config.A(t.Name), kind.Show())
-	if !slices.Contains(kinds, Kind(kind.Value)) {
+	switch {
+	case kind.Kind != config.Scalar:
+		f.Text = fmt.Sprintf("the kind of a binding must be text, not %s", kind.Show())
+	case !slices.Contains(kinds, Kind(kind.Value)):
 		f.Text = fmt.Sprintf("there is no kind %s", kind.Show())
 	}
 	f.Hintf("%s binding is a %s", config.A(t.Name), config.Words(t.kinds()))

@@ -46,7 +46,7 @@ func (c *checker) run(ctx context.Context, env *Env, args []string) error {
 	if len(args) == 0 {
 		args = []string{s.config}
 	}
-	var found []finding
+	found := []finding{}
 	failed := false
 	for _, name := range args {
 		plan, ok := c.check(ctx, env, s, name)

@@ -11,7 +11,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
+	"regexp"
 	"strings"
+	"time"
+
+	"gozilla/config"
 )
 
 // Version is that of the program, set when it is linked.
@@ -72,12 +77,20 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	case err == nil:
 		return statusOK
 	case errors.As(err, &wrong):
-		fmt.Fprintf(env.Stderr, "gozilla %s: %v\nRun gozilla help %s for its flags.\n", c.name, err, c.name)
+		fmt.Fprintf(env.Stderr, "gozilla %s: %v\nRun gozilla help%s\n", c.name, err, c.more())
 		return statusUsage
 	case err != errShown:
 		fmt.Fprintf(env.Stderr, "gozilla: %v\n", err)
 	}
 	return statusFailed
+}
+
+// more is what to ask help for after a mistake.
+func (c *command) more() string {
+	if c == helpCommand {
+		return " for a list."
+	}
+	return " " + c.name + " for its flags."
 }
 
 func find(name string) *command {
@@ -131,21 +144,35 @@ func (c *command) flagSet() (*flag.FlagSet, func(context.Context, *Env, []string
 // spread takes short flags apart that zilla lets stand together: -ve is -v -e, -Pname=value is -P name=value.
 func spread(fs *flag.FlagSet, args []string) ([]string, error) {
 	var out []string
-	for i, arg := range args {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
 		if arg == "--" {
 			return append(out, args[i:]...), nil
 		}
-		if len(arg) < 3 || arg[0] != '-' || arg[1] == '-' || fs.Lookup(strings.SplitN(arg[1:], "=", 2)[0]) != nil {
-			out = append(out, arg)
-			continue
-		}
-		apart, err := spreadOne(fs, arg)
-		if err != nil {
-			return nil, err
+		apart := []string{arg}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' && fs.Lookup(strings.SplitN(arg[1:], "=", 2)[0]) == nil {
+			var err error
+			if apart, err = spreadOne(fs, arg); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, apart...)
+		if i+1 < len(args) && wantsValue(fs, apart[len(apart)-1]) {
+			i++
+			out = append(out, args[i]) // whatever it looks like
+		}
 	}
 	return out, nil
+}
+
+// wantsValue reports whether arg is a flag whose value is the argument behind it.
+func wantsValue(fs *flag.FlagSet, arg string) bool {
+	name, ok := strings.CutPrefix(arg, "-")
+	if !ok {
+		return false
+	}
+	f := fs.Lookup(strings.TrimPrefix(name, "-"))
+	return f != nil && !isBool(f)
 }
 
 func spreadOne(fs *flag.FlagSet, arg string) ([]string, error) {
@@ -153,15 +180,17 @@ func spreadOne(fs *flag.FlagSet, arg string) ([]string, error) {
 	for j := 1; j < len(arg); j++ {
 		f := fs.Lookup(arg[j : j+1])
 		if f == nil {
-			return nil, fmt.Errorf("there is no flag %s%s", arg, didYouMean(strings.TrimLeft(arg, "-"), flagNames(fs)))
+			return nil, noFlag(arg, fs)
+		}
+		if isBool(f) {
+			out = append(out, "-"+f.Name)
+			continue
+		}
+		rest, given := strings.CutPrefix(arg[j+1:], "=")
+		if given || rest != "" {
+			return append(out, "-"+f.Name+"="+rest), nil
 		}
 		out = append(out, "-"+f.Name)
-		if !isBool(f) {
-			if rest := strings.TrimPrefix(arg[j+1:], "="); rest != "" {
-				out = append(out, rest)
-			}
-			break
-		}
 	}
 	return out, nil
 }
@@ -181,12 +210,47 @@ func flagNames(fs *flag.FlagSet) []string {
 func plainFlagError(err error, fs *flag.FlagSet) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return fmt.Errorf("there is no flag %s%s", dashed(name), didYouMean(name, flagNames(fs)))
+		return noFlag(dashed(name), fs)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		return fmt.Errorf("the flag %s needs a value", dashed(name))
 	}
+	if m := wrongValue.FindStringSubmatch(text); m != nil {
+		if f := fs.Lookup(m[2]); f != nil {
+			return fmt.Errorf("the flag %s must be %s, not %s", dashed(m[2]), flagForm(f), m[1])
+		}
+	}
 	return err
+}
+
+// wrongValue is what the library says of a value that does not fit.
+var wrongValue = regexp.MustCompile(`(?s)^invalid (?:boolean )?value (".*") for (?:flag )?-([-a-zA-Z]+): `)
+
+// flagForm says what the value of a flag must be.
+func flagForm(f *flag.Flag) string {
+	g, _ := f.Value.(flag.Getter)
+	if g == nil {
+		return "something else"
+	}
+	switch g.Get().(type) {
+	case bool:
+		return "true or false"
+	case int:
+		return "a whole number"
+	case time.Duration:
+		return "a duration like 30s"
+	case *slog.LevelVar:
+		return "debug, info, warn or error"
+	}
+	return "something else"
+}
+
+func noFlag(arg string, fs *flag.FlagSet) error {
+	name := strings.TrimLeft(arg, "-")
+	if like, ok := config.Like(name, flagNames(fs)); ok {
+		return fmt.Errorf("there is no flag %s, did you mean %s?", arg, dashed(like))
+	}
+	return fmt.Errorf("there is no flag %s", arg)
 }
 
 func dashed(name string) string {

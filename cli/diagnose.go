@@ -16,6 +16,18 @@ import (
 // notifyDiagnose sends the signal on which diagnostics are written.
 func notifyDiagnose(c chan os.Signal) { signal.Notify(c, diagnoseSignal) }
 
+// diagnoseOnSignal is the goroutine that writes diagnostics when they are asked for. It ends when over is closed.
+func (s *starter) diagnoseOnSignal(over <-chan struct{}) {
+	for {
+		select {
+		case <-s.diagnoses:
+			s.diagnose()
+		case <-over:
+			return
+		}
+	}
+}
+
 // diagnose writes what helps to understand the process as it is now, as a zip in the directory for diagnostics.
 func (s *starter) diagnose() {
 	if s.settings.diagnostics == "" {

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"gozilla/config"
 	"gozilla/stream"
@@ -99,6 +102,9 @@ func defaultSettings() *settings {
 
 // set sets one property. inert tells that it is one of zilla's that does nothing here.
 func (s *settings) set(name, value string) (inertly bool, err error) {
+	if name == "" {
+		return false, errors.New("a property needs a name")
+	}
 	if key, ok := strings.CutPrefix(name, limitPrefix); ok {
 		return false, s.setLimit(key, value)
 	}
@@ -120,6 +126,10 @@ func (s *settings) set(name, value string) (inertly bool, err error) {
 
 // setLimit sets one of the limits, as the same key would be set in a file.
 func (s *settings) setLimit(key, value string) error {
+	if !slices.ContainsFunc(config.ShapeOf[stream.Limits]().Fields, func(f *config.Shape) bool { return f.Key == key }) {
+		name := limitPrefix + key
+		return fmt.Errorf("there is no property %s%s", name, didYouMean(name, propertyNames()))
+	}
 	s.limitTexts[key] = value
 	var text strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(s.limitTexts)) {
@@ -193,7 +203,7 @@ func (p *propertyFlags) apply(s *settings, warn func(format string, a ...any)) e
 func (p *propertyFlags) fileLines() ([]string, error) {
 	name := cmp.Or(p.file, filepath.Join(".zilla", "zilla.properties"))
 	b, err := os.ReadFile(name)
-	if os.IsNotExist(err) && p.file == "" {
+	if p.file == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		return nil, nil
 	}
 	if err != nil {
@@ -226,7 +236,8 @@ func (s *settings) settle() {
 	switch {
 	case s.limits.Connections > 0:
 	case s.capacity > 0 && !s.unbounded:
-		s.limits.Connections = stream.Count(s.capacity * workers)
+		_, most := s.limits.Connections.Bounds()
+		s.limits.Connections = stream.Count(min(s.capacity, int(most)/workers) * workers)
 	default:
 		s.limits.Connections = stream.Count(room)
 	}

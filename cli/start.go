@@ -60,9 +60,13 @@ type starter struct {
 	metrics  telemetry.Metrics
 	log      *slog.Logger
 	engine   *engine.Engine
-	signals  chan os.Signal
 	state    state
+
+	signals, diagnoses chan os.Signal // those that end the process, and that asks for diagnostics
 }
+
+// unsaid is the drain that no flag has set.
+const unsaid time.Duration = -1
 
 func (s *starter) declare(fs *flag.FlagSet) {
 	both := func(short, long string, declare func(name string)) { declare(short); declare(long) }
@@ -79,7 +83,7 @@ func (s *starter) declare(fs *flag.FlagSet) {
 	both("l", "logs", func(n string) { fs.BoolVar(&s.events, n, false, "Print events on standard output.") })
 	s.properties.declare(fs)
 	fs.StringVar(&s.diagnostics, "diagnostics-directory", "", "Write diagnostics into this `DIRECTORY` on SIGUSR2.")
-	fs.DurationVar(&s.drain, "drain", -1, "Let streams go on for this `DURATION` after the first signal. By default 30s.")
+	fs.DurationVar(&s.drain, "drain", unsaid, "Let streams go on for this `DURATION` after the first signal. By default 30s.")
 	fs.BoolVar(&s.records, "records", false, "Write a record of every connection to the log.")
 	fs.StringVar(&s.format, "log-format", "text", "Write the log as `FORMAT`: text, or json for one object a line.")
 	fs.TextVar(&s.level, "log-level", &slog.LevelVar{}, "Write what is at least of this `LEVEL`: debug, info, warn or error. By default info.")
@@ -93,22 +97,58 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	if s.format != "text" && s.format != "json" {
 		return usagef("the log format must be text or json, not %q", s.format)
 	}
+	if s.drain < 0 && s.drain != unsaid {
+		return usagef("the drain cannot be negative")
+	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
+	// From here on signals do what they are there for, also before the first port listens.
+	s.signals, s.diagnoses = make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(s.signals)
+	notifyDiagnose(s.diagnoses)
+	defer signal.Stop(s.diagnoses)
+	signal.Ignore(syscall.SIGPIPE) // who reads our output may leave without us
+	defer signal.Reset(syscall.SIGPIPE)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go s.awaitSignal(ctx, end)
+
+	err := s.start(ctx)
+	var wrong usage
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return nil // it was to end before it had begun
+	case err == nil, err == errShown, errors.As(err, &wrong), s.format == "text":
+		return err
+	}
+	s.log.Error(err.Error())
+	return errShown
+}
+
+// awaitSignal is the goroutine that waits for the first signal. It ends with ctx, which it ends.
+func (s *starter) awaitSignal(ctx context.Context, end func()) {
+	select {
+	case <-s.signals:
+		end()
+	case <-ctx.Done():
+	}
+}
+
+// start reads what it is told, and runs it until ctx ends.
+func (s *starter) start(ctx context.Context) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
-	// From here on a signal ends the process in order, also before the first port listens.
-	s.signals = make(chan os.Signal, 2)
-	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(s.signals)
-
-	plan, err := load(ctx, env, s.settings, engine.Options{System: s.systemExporters()})
+	plan, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
 	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, int(s.settings.limits.Records), s.records))
 	s.host.Traces = s.traces
 	s.engine = engine.New(s.host, &s.metrics, s.log)
+	over := make(chan struct{})
+	defer close(over)
+	go s.diagnoseOnSignal(over)
 	return s.serve(ctx, plan)
 }
 
@@ -128,7 +168,7 @@ func (s *starter) settle() error {
 		s.settings.workers = s.workers
 	}
 	if s.settings.workers > 0 {
-		runtime.GOMAXPROCS(s.settings.workers)
+		runtime.GOMAXPROCS(min(s.settings.workers, runtime.NumCPU())) // no more than there are
 	}
 	if s.drain >= 0 {
 		s.settings.limits.Drain = s.drain
@@ -149,41 +189,64 @@ func (s *starter) systemExporters() string {
 	return ""
 }
 
-// load reads and checks the configuration, and shows its faults. Nothing at all is a configuration that serves nothing.
-func load(ctx context.Context, env *Env, s *settings, o engine.Options) (*engine.Plan, error) {
-	text, err := fetch.Read(ctx, s.config, fetch.Options{Max: config.MaxText, Authorization: s.authorization})
+// load reads and checks the configuration. Nothing at all is a configuration that serves nothing.
+func (s *starter) load(ctx context.Context) (*engine.Plan, error) {
+	name := s.settings.config
+	text, err := fetch.Read(ctx, name, fetch.Options{Max: config.MaxText, Authorization: s.settings.authorization})
 	if err != nil {
 		return nil, err
 	}
-	plan := engine.Load(config.Source{Name: s.config, Text: text, Env: env.LookupEnv}, o)
-	plan.Report.Write(env.Stderr, env.IsTerminal(env.Stderr))
+	plan := engine.Load(config.Source{Name: name, Text: text, Env: s.env.LookupEnv}, engine.Options{System: s.systemExporters()})
 	if plan.Report.Err() != nil {
+		s.show(plan.Report)
 		return nil, errShown
 	}
 	return plan, nil
 }
 
-// serve runs the plan until a signal comes.
+// show shows the faults of a configuration: as check does, or as lines of a log that is JSON.
+func (s *starter) show(r *config.Report) {
+	if s.format == "text" {
+		r.Write(s.env.Stderr, s.env.IsTerminal(s.env.Stderr))
+		return
+	}
+	for _, f := range findings(r) {
+		write := s.log.Error
+		if f.Level == "warning" {
+			write = s.log.Warn
+		}
+		attrs := []any{"file", f.File, "line", f.Line, "column", f.Column}
+		if f.Hint != "" {
+			attrs = append(attrs, "hint", f.Hint)
+		}
+		if len(f.Notes) > 0 {
+			attrs = append(attrs, "notes", f.Notes)
+		}
+		write(f.Message, attrs...)
+	}
+}
+
+// serve runs the plan until ctx ends.
 func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 	if plan.Empty() {
 		s.log.Warn("nothing is served: the configuration is missing or empty", "config", s.settings.config)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	closeAdmin, err := s.openAdmin(ctx)
+	closeAdmin, err := s.openAdmin(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
 	defer closeAdmin()
-	if err := s.engine.Start(ctx, plan); err != nil {
-		plan.Report.Write(s.env.Stderr, s.env.IsTerminal(s.env.Stderr))
+	os.Remove(s.readyFile()) // a process that was killed may have left it
+	err = s.engine.Start(ctx, plan)
+	s.show(plan.Report)
+	if err != nil {
 		return errShown
 	}
 	if s.verbose {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
-	s.awaitSignal(ctx)
+	<-ctx.Done()
 	s.stop(ctx)
 	return nil
 }
@@ -217,7 +280,7 @@ func (s *starter) serveAdmin(ctx context.Context, l net.Listener, done chan stru
 // markReady makes the file that tells that the gateway serves, and gives what removes it.
 func (s *starter) markReady() (undo func()) {
 	s.state.ready.Store(true)
-	name := filepath.Join(s.settings.directory, "ready")
+	name := s.readyFile()
 	if err := os.WriteFile(name, nil, 0o644); err != nil {
 		s.log.Warn("cannot make the file that tells readiness: " + err.Error())
 		return func() {}
@@ -225,28 +288,14 @@ func (s *starter) markReady() (undo func()) {
 	return func() { os.Remove(name) }
 }
 
-// awaitSignal returns when the process is to end.
-func (s *starter) awaitSignal(ctx context.Context) {
-	diagnose := make(chan os.Signal, 1)
-	notifyDiagnose(diagnose)
-	defer signal.Stop(diagnose)
-	for {
-		select {
-		case <-s.signals:
-			return
-		case <-ctx.Done():
-			return
-		case <-diagnose:
-			s.diagnose()
-		}
-	}
-}
+// readyFile is the file that is there while the gateway serves.
+func (s *starter) readyFile() string { return filepath.Join(s.settings.directory, "ready") }
 
 // stop drains the engine. A second signal ends the patience.
 func (s *starter) stop(ctx context.Context) {
 	s.state.ready.Store(false)
 	s.state.draining.Store(true)
-	os.Remove(filepath.Join(s.settings.directory, "ready"))
+	os.Remove(s.readyFile())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.limits.Drain)
 	defer cancel()
 	go func() { // ends with ctx
@@ -257,7 +306,7 @@ func (s *starter) stop(ctx context.Context) {
 		}
 	}()
 	if open := s.host.Open(); open > 0 {
-		s.log.Info("waiting for streams to end", "streams", open, "at most", s.settings.limits.Drain)
+		s.log.Info("waiting for streams to end", "streams", open, "drain", s.settings.limits.Drain)
 	}
 	s.engine.Stop(ctx)
 }

@@ -48,8 +48,7 @@ var categories []Category
 
 // Categories are all registries of the process, by name.
 func Categories() []Category {
-	slices.SortFunc(categories, func(a, b Category) int { return cmp.Compare(a.Name(), b.Name()) })
-	return categories
+	return slices.SortedFunc(slices.Values(categories), func(a, b Category) int { return cmp.Compare(a.Name(), b.Name()) })
 }
 
 // NewRegistry makes the registry of a category. unbuilt are the names of types that zilla has: of those that no one
@@ -76,8 +75,12 @@ func (r *Registry[T]) Get(name string) (T, bool) {
 
 // Find finds the type that a file names at n, or tells r what is wrong with the name.
 func (r *Registry[T]) Find(report *config.Report, n *config.Node) (T, bool) {
-	if n == nil || n.Kind != config.Scalar {
-		var none T
+	var none T
+	if n == nil {
+		return none, false
+	}
+	if n.Kind != config.Scalar {
+		report.Errorf(n.Pos, "the type of %s must be text, not %s", config.A(r.category), n.Show())
 		return none, false
 	}
 	t, ok := r.types[n.Value]
@@ -90,7 +93,7 @@ func (r *Registry[T]) Find(report *config.Report, n *config.Node) (T, bool) {
 		}
 	default:
 		f := report.Errorf(n.Pos, "there is no %s type %s", r.category, n.Show())
-		if like, ok := config.Like(n.Value, append(r.Names(), r.Unbuilt()...)); ok {
+		if like, ok := config.Like(n.Value, append(r.Names(), r.Unbuilt()...)); ok && !n.Substituted() {
 			f.Hintf("did you mean %q?", like)
 		} else if len(r.types) > 0 {
 			f.Hintf("this build has %s", config.Words(r.Names()))

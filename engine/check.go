@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -39,8 +41,7 @@ func (p *Plan) check() {
 func (p *Plan) resolve(b *planned) {
 	b.refs = b.References(p.Report)
 	for _, ref := range b.refs {
-		namespace, name := ref.Name.Split(b.Namespace)
-		s := p.space(namespace)
+		s, name := p.find(b, ref)
 		switch ref.To {
 		case "binding":
 			if s == nil || s.config.Bindings[name] == nil {
@@ -54,13 +55,18 @@ func (p *Plan) resolve(b *planned) {
 	}
 }
 
-func (p *Plan) space(name string) *space {
-	for _, s := range p.spaces {
-		if s.name == name {
-			return s
+// find is the namespace that ref of b leads to, nil if there is no such namespace, and the name in it.
+func (p *Plan) find(b *planned, ref binding.Reference) (s *space, name string) {
+	namespace, name := ref.Name.Split(b.Namespace)
+	if namespace == b.Namespace {
+		return b.space, name // there may be others of that name, which is a fault
+	}
+	for _, have := range p.spaces {
+		if have.name == namespace {
+			s = have // the last one: the system namespace comes after all that take its name
 		}
 	}
-	return nil
+	return s, name
 }
 
 // missing is the fault of a reference that leads nowhere.
@@ -72,20 +78,37 @@ func (p *Plan) missing(ref binding.Reference, s *space, section func(*space) map
 	}
 	f := p.Report.Errorf(ref.Pos, "there is no %s %s", ref.To, ref.Name)
 	if s == nil {
-		var names []string
-		for _, s := range p.spaces {
-			names = append(names, s.name)
-		}
 		f.Text = "there is no namespace " + namespace
-		f.Hintf("namespaces are %s", config.Words(names))
+		hint(f, namespace, p.namespaces(), ":"+name, "namespaces are %s")
 		return
 	}
 	have := inOrder(section(s))
-	if like, ok := config.Like(name, have); ok {
-		f.Hintf("did you mean %s?", like)
-	} else if len(have) > 0 && len(have) <= 8 {
-		f.Hintf("there is %s", config.Words(have))
+	if namespace != "" {
+		name = string(ref.Name)
+		for i := range have {
+			have[i] = namespace + ":" + have[i]
+		}
 	}
+	hint(f, name, have, "", "there is %s")
+}
+
+// hint tells the name that was probably meant, with what comes after it, or which there are if those are not many.
+func hint(f *config.Fault, name string, have []string, after, all string) {
+	if like, ok := config.Like(name, have); ok {
+		f.Hintf("did you mean %s?", like+after)
+	} else if len(have) > 0 && len(have) <= 8 {
+		f.Hintf(all, config.Words(have))
+	}
+}
+
+// namespaces are the names that references may begin with.
+func (p *Plan) namespaces() (names []string) {
+	for _, s := range p.spaces {
+		if s.name != "" && !slices.Contains(names, s.name) {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // arrive follows the streams that come to b by a face, and tells where one comes to a binding that does not take it.
@@ -122,8 +145,7 @@ func (p *Plan) target(b *planned, ref binding.Reference) *planned {
 	if ref.To != "binding" {
 		return nil
 	}
-	namespace, name := ref.Name.Split(b.Namespace)
-	if s := p.space(namespace); s != nil {
+	if s, name := p.find(b, ref); s != nil {
 		return s.bindings[name]
 	}
 	return nil
@@ -162,12 +184,17 @@ func (p *Plan) checkLoops() {
 }
 
 func (p *Plan) loop(ref binding.Reference, path []*planned) {
+	abroad := slices.ContainsFunc(path, func(b *planned) bool { return b.space != path[0].space })
 	var names []string
-	for _, b := range append(path, path[0]) {
-		names = append(names, b.Name)
+	for _, b := range path {
+		name := b.Name
+		if abroad {
+			name = b.Namespace + ":" + name
+		}
+		names = append(names, name)
 	}
-	f := p.Report.Errorf(ref.Pos, "streams would go round in a loop: %s", strings.Join(names, " -> "))
-	f.Note(path[0].Pos, "%s is declared here", path[0].Name)
+	f := p.Report.Errorf(ref.Pos, "streams would go round in a loop: %s", strings.Join(append(names, names[0]), " -> "))
+	f.Note(path[0].Pos, "%s is declared here", names[0])
 }
 
 // checkUnused warns of bindings that no stream comes to, and leaves those of the system namespace out. While something
@@ -218,6 +245,13 @@ func (p *Plan) checkMetrics(s *space) {
 
 // metricPattern is the pattern by which a binding selects metrics: a regular expression for the whole of a name.
 func metricPattern(pattern string) (*regexp.Regexp, error) {
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil { // by itself, as the user knows it
+		var wrong *syntax.Error
+		if errors.As(err, &wrong) {
+			err = errors.New(wrong.Code.String())
+		}
+		return nil, err
+	}
 	return regexp.Compile(`\A(?:` + pattern + `)\z`)
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"gozilla/config"
@@ -31,15 +32,15 @@ func count(n int, what string) string {
 func (e *Engine) Describe(w io.Writer) error {
 	e.mu.Lock()
 	d := &description{byName: map[string]*instance{}, drawn: map[*instance]bool{}}
-	for i := len(e.instances) - 1; i >= 0; i-- { // exits are first
-		in := e.instances[i]
-		d.byName[in.node.String()] = in
-		d.all = append(d.all, in)
-	}
+	all := slices.Clone(e.instances)
 	e.mu.Unlock()
-	for _, entry := range []bool{true, false} {
-		for _, in := range d.all {
-			if !d.drawn[in] && (in.spec == nil || len(in.spec.Form.Faces()) == 0 || !entry) {
+	slices.SortStableFunc(all, func(a, b *instance) int { return a.source.Pos.Compare(b.source.Pos) })
+	for _, in := range all {
+		d.byName[in.node.String()] = in
+	}
+	for _, now := range []func(*instance) bool{isEntry, isBinding, func(*instance) bool { return true }} {
+		for _, in := range all {
+			if !d.drawn[in] && now(in) {
 				d.draw(in, "", "")
 			}
 		}
@@ -48,8 +49,12 @@ func (e *Engine) Describe(w io.Writer) error {
 	return err
 }
 
+// isEntry tells of a binding that gets its streams from outside.
+func isEntry(in *instance) bool { return isBinding(in) && len(in.spec.Form.Faces()) == 0 }
+
+func isBinding(in *instance) bool { return in.spec != nil }
+
 type description struct {
-	all    []*instance
 	byName map[string]*instance
 	drawn  map[*instance]bool
 	text   strings.Builder
@@ -98,6 +103,9 @@ func conditions(body *config.Node, route int) string {
 		var keys []string
 		for _, e := range item.Entries {
 			keys = append(keys, e.Key.Value+" "+compact(e.Value))
+		}
+		if len(keys) == 0 {
+			keys = []string{"anything"}
 		}
 		items = append(items, strings.Join(keys, " "))
 	}

@@ -20,7 +20,7 @@ type Engine struct {
 
 	mu        sync.Mutex
 	instances []*instance // exits first
-	closing   bool
+	serves    bool        // from Start to Stop
 }
 
 // New makes an engine that runs nothing yet. The host is its own from then on.
@@ -57,7 +57,7 @@ func (e *Engine) Start(ctx context.Context, p *Plan) error {
 	}
 	link(instances)
 	e.mu.Lock()
-	e.instances = instances
+	e.instances, e.serves = instances, true
 	e.mu.Unlock()
 	for _, in := range instances {
 		in.run(e)
@@ -88,21 +88,25 @@ func link(instances []*instance) {
 const cutWithin = 2 * time.Second
 
 // Stop takes the engine out of service: listeners close at once, streams are asked to take their leave, and what is left
-// at the end of ctx is cut off. It returns when nothing of the engine is left.
+// at the end of ctx is cut off. It returns when nothing of the engine is left. To stop what is not in service is to do
+// nothing, except that the ctx of a second call may end the patience of the first.
 func (e *Engine) Stop(ctx context.Context) {
 	e.mu.Lock()
 	instances := slices.Clone(e.instances)
 	slices.Reverse(instances) // entries first
-	e.closing, e.instances = true, nil
+	served := e.serves
+	e.serves, e.instances = false, nil
 	e.mu.Unlock()
 	for _, in := range instances {
 		in.unbind()
 	}
-	e.host.Scopes((*stream.Scope).Leave)
+	e.host.Leave()
 	if e.host.AwaitIdle(ctx) != nil {
 		e.cut(ctx)
 	}
-	e.event("engine.stopped", "Engine Stopped.")
+	if served {
+		e.event("engine.stopped", "Engine Stopped.")
+	}
 	for _, in := range instances {
 		in.close()
 	}

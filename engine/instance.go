@@ -104,7 +104,11 @@ func (in *instance) keepRunning(t component.Task) {
 		if time.Since(began) > restartAtLatest {
 			wait = restartAfter
 		}
-		in.builder.Warn(nil, "engine.task.failed", "The task %s has ended (%v) and starts again in %v.", t.Name, err, wait)
+		why := ""
+		if err != nil {
+			why = fmt.Sprintf(" (%v)", err)
+		}
+		in.builder.Warn(nil, "engine.task.failed", "The task %s has ended%s and starts again in %v.", t.Name, why, wait)
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
 		case <-in.ctx.Done():

@@ -14,6 +14,7 @@ import (
 
 	"gozilla/component"
 	"gozilla/config"
+	"gozilla/stream"
 	"gozilla/telemetry"
 )
 
@@ -23,6 +24,7 @@ type listener struct {
 	tcp *net.TCPListener
 	in  *instance
 
+	closed    chan struct{}
 	accepting sync.WaitGroup
 	refused   int64     // connections that were closed at once since it was last told
 	told      time.Time // when that was
@@ -42,7 +44,7 @@ func bind(ctx context.Context, r *config.Report, instances []*instance) {
 				}
 				continue
 			}
-			in.listeners = append(in.listeners, &listener{Listening: l, tcp: tcp, in: in})
+			in.listeners = append(in.listeners, &listener{Listening: l, tcp: tcp, in: in, closed: make(chan struct{})})
 		}
 	}
 }
@@ -158,7 +160,7 @@ func (l *listener) pause(err error, wait time.Duration) time.Duration {
 	l.in.builder.Warn(nil, "engine.accept.failed", "Cannot accept connections on %s: %s. Next try in %v.", l.tcp.Addr(), reason(err), wait)
 	select {
 	case <-time.After(wait):
-	case <-l.in.ctx.Done():
+	case <-l.closed:
 	}
 	return wait
 }
@@ -178,6 +180,19 @@ func (l *listener) take(e *Engine, base context.Context, c *net.TCPConn) {
 	}
 	s := e.host.Arrive(base, l.in.node)
 	s.OnEnd(func(error) { slots.Free() })
+	l.serve(s, c)
+}
+
+// serve survives a fault of the component: one connection is lost then, not all.
+func (l *listener) serve(s *stream.Scope, c *net.TCPConn) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err := &stream.Cut{By: telemetry.Gateway, Why: "internal error", Err: fmt.Errorf("%v", fault)}
+			l.in.builder.Warn(s, "engine.stream.failed", "%v", err)
+			s.End(err)
+			c.Close()
+		}
+	}()
 	l.Serve(s, c)
 }
 
@@ -195,6 +210,11 @@ func (l *listener) tell(limit int64) {
 }
 
 func (l *listener) close() {
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
 	l.tcp.Close()
 	l.accepting.Wait()
 }

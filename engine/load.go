@@ -68,7 +68,7 @@ type Options struct {
 func Load(source config.Source, o Options) *Plan {
 	p := &Plan{Report: &config.Report{Strict: o.Strict}}
 	for _, doc := range config.Parse(p.Report, source) {
-		p.addSpace(config.Decode[config.Namespace](p.Report, doc, "a namespace"), doc)
+		p.addSpace(config.Decode[config.Namespace](p.Report, doc, "a namespace"))
 	}
 	p.addSystem(o.System)
 	for _, s := range p.spaces {
@@ -81,20 +81,19 @@ func Load(source config.Source, o Options) *Plan {
 // Empty reports whether the plan serves nothing.
 func (p *Plan) Empty() bool { return len(p.spaces) == 1 }
 
-func (p *Plan) addSpace(c *config.Namespace, doc *config.Node) {
+func (p *Plan) addSpace(c *config.Namespace) {
 	name := string(c.Name)
 	at := p.Report.At(&c.Name)
-	if name == system {
+	first := slices.IndexFunc(p.spaces, func(s *space) bool { return s.name == name })
+	switch {
+	case name == "": // which is a fault already
+	case name == system:
 		p.Report.Errorf(at, "the namespace %s is made by gozilla itself", system).Hintf("choose another name")
-		return
+	case first >= 0:
+		f := p.Report.Errorf(at, "there are two namespaces %q", name)
+		f.Note(p.Report.At(&p.spaces[first].config.Name), "the first one is here")
 	}
-	for _, s := range p.spaces {
-		if name != "" && s.name == name {
-			p.Report.Errorf(at, "there are two namespaces %q", name).Note(p.Report.At(&s.config.Name), "the first one is here")
-			return
-		}
-	}
-	p.spaces = append(p.spaces, &space{name: name, config: c})
+	p.spaces = append(p.spaces, &space{name: name, config: c}) // also if its name is wrong: all faults are to be seen at once
 }
 
 // addSystem adds the system namespace, of which only that is kept that something refers to.
@@ -145,7 +144,7 @@ func (p *Plan) typeOf(category, name string, n *config.Node, find func(*config.N
 	switch {
 	case n.Kind != config.Mapping:
 		p.Report.Errorf(n.Pos, "the %s %s must be a mapping", category, name)
-	case n.Get("type") == nil:
+	case n.Get("type") == nil, n.Get("type").Kind == config.Null:
 		p.Report.Errorf(n.Pos, "the %s %s needs a type", category, name)
 	default:
 		find(n.Get("type"))

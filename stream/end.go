@@ -73,6 +73,7 @@ func (c *Cut) Unwrap() error { return c.Err }
 func verdict(err error) (by telemetry.Side, reason, details string) {
 	var cut *Cut
 	var refused *Refused
+	var cancel *cancelled
 	switch {
 	case err == nil:
 		return telemetry.Client, "fin", ""
@@ -84,6 +85,8 @@ func verdict(err error) (by telemetry.Side, reason, details string) {
 		return telemetry.Gateway, "drain", ""
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return telemetry.Gateway, "timeout", err.Error()
+	case errors.As(err, &cancel) && !errors.Is(cancel.cause, context.Canceled):
+		return telemetry.Gateway, "closed", cancel.cause.Error()
 	case errors.Is(err, context.Canceled), errors.Is(err, net.ErrClosed):
 		return telemetry.Gateway, "closed", ""
 	case errors.Is(err, io.ErrUnexpectedEOF):

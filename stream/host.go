@@ -16,10 +16,11 @@ type Host struct {
 	Connections Slots
 	Traces      bool // internal errors tell where in the program they happened
 
-	last   atomic.Uint64 // the id given last
-	open   atomic.Int64
-	idle   chan struct{} // has an element after the last scope ended, until somebody looks
-	shards [16]shard     // the open scopes, by id
+	last    atomic.Uint64 // the id given last
+	leaving atomic.Bool
+	open    atomic.Int64
+	idle    chan struct{} // has an element after the last scope ended, until somebody looks
+	shards  [16]shard     // the open scopes, by id
 }
 
 type shard struct {
@@ -54,10 +55,16 @@ func (h *Host) Scopes(f func(*Scope)) {
 	}
 }
 
+// Leave asks every open scope to come to an end in its own time, and every one that begins from now on.
+func (h *Host) Leave() {
+	h.leaving.Store(true)
+	h.Scopes((*Scope).Leave)
+}
+
 // Open is how many scopes are open that have no parent.
 func (h *Host) Open() int { return int(h.open.Load()) }
 
-// AwaitIdle returns once no scope is open, or with the cause of ctx. Only one may wait at a time.
+// AwaitIdle returns once no scope is open, or with the cause of ctx.
 func (h *Host) AwaitIdle(ctx context.Context) error {
 	for h.Open() > 0 {
 		select {
@@ -66,7 +73,16 @@ func (h *Host) AwaitIdle(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	h.tellIdle() // there may be others who wait
 	return nil
+}
+
+// tellIdle wakes one of those who wait for the last scope to end, or the one who will.
+func (h *Host) tellIdle() {
+	select {
+	case h.idle <- struct{}{}:
+	default: // it is known already
+	}
 }
 
 func (h *Host) add(s *Scope) {
@@ -83,10 +99,7 @@ func (h *Host) remove(s *Scope) {
 	delete(sh.open, s.id)
 	sh.Unlock()
 	if h.open.Add(-1) == 0 {
-		select {
-		case h.idle <- struct{}{}:
-		default: // it is known already
-		}
+		h.tellIdle()
 	}
 }
 
@@ -99,12 +112,16 @@ type Slots struct {
 
 // Take takes a slot, or reports false if all are in use.
 func (s *Slots) Take() bool {
-	if s.used.Add(1) <= s.max {
-		return true
+	for {
+		used := s.used.Load()
+		if used >= s.max {
+			s.refused.Add(1)
+			return false
+		}
+		if s.used.CompareAndSwap(used, used+1) {
+			return true
+		}
 	}
-	s.used.Add(-1)
-	s.refused.Add(1)
-	return false
 }
 
 // Free gives a slot back.

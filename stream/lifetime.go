@@ -33,9 +33,17 @@ var errOver = errors.New("the stream is over")
 // follow makes ctx the base, whose end is the lifetime's too.
 func (l *lifetime) follow(ctx context.Context) {
 	l.base = ctx
-	if ctx.Done() != nil {
-		l.unfollow = context.AfterFunc(ctx, func() { l.Cancel(context.Cause(ctx)) })
+	if _, ok := ctx.(*Scope); !ok {
+		if ctx.Done() == nil {
+			return
+		}
+		l.base = context.WithoutCancel(ctx) // else context.Cause would find the cause of ctx in place of ours
 	}
+	if ctx.Err() != nil {
+		l.Cancel(context.Cause(ctx))
+		return
+	}
+	l.unfollow = AfterFunc(ctx, func() { l.Cancel(context.Cause(ctx)) })
 }
 
 // end is the end of the lifetime: nobody waits for it any longer.
@@ -46,8 +54,12 @@ func (l *lifetime) end() {
 	l.Cancel(errOver)
 }
 
-// Cancel ends the stream now: reads, writes and dials on its behalf return cause. Only the first call counts.
+// Cancel ends the stream now: reads, writes and dials on its behalf return cause, context.Canceled if that is nil. Only
+// the first call counts.
 func (l *lifetime) Cancel(cause error) {
+	if cause == nil {
+		cause = context.Canceled
+	}
 	l.life.Lock()
 	defer l.life.Unlock()
 	if l.cause != nil {

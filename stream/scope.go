@@ -28,6 +28,7 @@ type Scope struct {
 	onEnd    []func(error)
 	onLeave  []*func()
 	leaving  bool
+	flows    bool // a Flow counts the bytes of the record
 	sessions []admitted
 	record   telemetry.Record // what SetRecord and Closes have said so far
 }
@@ -36,6 +37,7 @@ type step struct {
 	node    *Node
 	route   int32 // RouteExit and below: see Took
 	counted bool
+	flows   bool // a Flow counts its bytes
 }
 
 type admitted struct {
@@ -95,6 +97,9 @@ func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
 	s.path = make([]step, 0, 3)
 	s.enter(n, counted)
 	h.add(s)
+	if h.leaving.Load() { // after add: either this, or Leave, meets the other
+		s.Leave()
+	}
 	return s
 }
 
@@ -135,7 +140,7 @@ func (s *Scope) enter(n *Node, counted bool) {
 		n.Streams.Open()
 	}
 	s.mu.Lock()
-	s.path = append(s.path, step{n, routeNone, counted})
+	s.path = append(s.path, step{node: n, route: routeNone, counted: counted})
 	s.mu.Unlock()
 }
 
@@ -298,16 +303,22 @@ func routeName(i int) string {
 	return "routes[" + strconv.Itoa(i) + "]"
 }
 
-// Admit makes a guard's session part of the scope. The session is released at the scope's end, and its expiry cancels
-// the scope.
+// Admit makes a guard's session part of the scope. The session is released at the scope's end, at once if that has come
+// already, and its expiry cancels the scope.
 func (s *Scope) Admit(guard string, session Session) {
-	a := admitted{guard: guard, session: session}
-	if at := session.Expires(); !at.IsZero() {
-		a.expiry = time.AfterFunc(time.Until(at), func() { s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"}) })
-	}
 	s.mu.Lock()
-	s.sessions = append(s.sessions, a)
+	over := s.ended.Load() // End has set it before it looks for sessions
+	if !over {
+		a := admitted{guard: guard, session: session}
+		if at := session.Expires(); !at.IsZero() {
+			a.expiry = time.AfterFunc(time.Until(at), func() { s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"}) })
+		}
+		s.sessions = append(s.sessions, a)
+	}
 	s.mu.Unlock()
+	if over {
+		session.Release()
+	}
 }
 
 // Session is what the guard of that qualified name has admitted to the scope, or to the one it is a child of; nil if

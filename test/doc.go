@@ -1,6 +1,8 @@
 // Package test runs gozilla as its users do: by its command line, with real peers, against hostile ones.
 //
-//	cli_test.go         every command, by the scripts in ../cli/testdata/script and by signals
+//	cli_test.go         every command, by the scripts in ../cli/testdata/script
+//	process_test.go     a gateway as a process: signals, diagnostics, records, events, the log
+//	config_test.go      configurations by address, and huge ones
 //	e2e_test.go         the examples, nc, socat, curl and HAProxy
 //	prometheus_test.go  what the exporter serves, read by Prometheus' own parser
 //	strace_test.go      the system calls of a relay

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,17 +117,7 @@ func (g *gateway) terminate() {
 	}
 }
 
-// running reports whether the process is there.
-func (g *gateway) running() bool {
-	select {
-	case <-g.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// file is the content of a file of the process in /proc.
+// proc is the content of a file of the process in /proc.
 func (g *gateway) proc(name string) string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", g.cmd.Process.Pid, name))
 	if err != nil {
@@ -134,13 +126,31 @@ func (g *gateway) proc(name string) string {
 	return string(b)
 }
 
-// descriptors is how many files and sockets the process has open.
-func (g *gateway) descriptors() int {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid))
+// files are the files and sockets that the process has open.
+func (g *gateway) files() []string {
+	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", g.cmd.Process.Pid))
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return len(entries)
+	var all []string
+	for _, name := range names {
+		if to, err := os.Readlink(name); err == nil { // else it is closed by now
+			all = append(all, to)
+		}
+	}
+	return all
+}
+
+// descriptors is how many files and sockets the process has open, but for pipes, of which it keeps some for later.
+func (g *gateway) descriptors() (others, pipes int) {
+	for _, to := range g.files() {
+		if strings.HasPrefix(to, "pipe:") {
+			pipes++
+		} else {
+			others++
+		}
+	}
+	return others, pipes
 }
 
 // run runs gozilla to its end, in dir.
@@ -315,4 +325,64 @@ bindings:
       host: 127.0.0.1
       port: %d
 `, port, to)
+}
+
+func mustRead(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// echoing is a server that sends back what comes.
+func echoing(t testing.TB, port int) {
+	t.Helper()
+	serving(t, port, func(c *net.TCPConn) {
+		io.Copy(c, c)
+		c.Close()
+	})
+}
+
+// serving is a server that does f with every connection, each on a goroutine that ends with f.
+func serving(t testing.TB, port int, f func(*net.TCPConn)) {
+	t.Helper()
+	l, err := net.Listen("tcp", address(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() { // ends with l
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go f(c.(*net.TCPConn))
+		}
+	}()
+}
+
+// reset ends a connection without any courtesy.
+func reset(c *net.TCPConn) {
+	c.SetLinger(0)
+	c.Close()
+}
+
+// flood opens connections, says so, and waits for its end.
+func flood() {
+	var open []net.Conn
+	for range 100 {
+		c, err := net.Dial("tcp", "127.0.0.1:"+os.Args[1])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		io.WriteString(c, "x")
+		open = append(open, c)
+	}
+	fmt.Println("open")
+	io.Copy(io.Discard, os.Stdin) // until it is killed
+	runtime.KeepAlive(open)
 }

@@ -20,14 +20,18 @@ import (
 var update = flag.Bool("update", false, "write what gozilla shows into the scripts")
 
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", noSleep)
 	testscript.Main(cleaned{m}, map[string]func(){"gozilla": func() {
 		env := &cli.Env{
 			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
 			IsTerminal: func(io.Writer) bool { return false },
 		}
 		os.Exit(cli.Run(context.Background(), env, os.Args[1:]))
-	}})
+	}, "flood": flood})
 }
+
+// noSleep keeps the race detector from sleeping for a second at the end of every process.
+const noSleep = "atexit_sleep_ms=0"
 
 // cleaned runs the tests and removes what they have built.
 type cleaned struct{ *testing.M }

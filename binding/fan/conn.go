@@ -126,14 +126,19 @@ func (g *group) serve(s *stream.Scope, o *opening) error {
 	defer s.OnLeave(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.leaving = func() { end.Finish() }
+		g.leaving = func() {
+			s.Closes(telemetry.Gateway, "drain")
+			end.Finish()
+		}
 		g.part()
 	})()
 	flow := s.Flow()
 	stop, sent := make(chan struct{}), make(chan error, 1)
 	go send(end, &flow, o.in, stop, sent)
 	close(o.ready)
-	err = g.receive(end, &flow)
+	if err = g.receive(end, &flow); err == nil {
+		s.Closes(telemetry.Server, "fin")
+	}
 	close(stop)
 	end.Stop()
 	if serr := <-sent; serr != nil && !errors.Is(serr, os.ErrDeadlineExceeded) {
@@ -185,10 +190,21 @@ func (g *group) receive(end *conn.End, flow *stream.Flow) error {
 		shared := append([]byte(nil), b...)
 		end.Release()
 		flow.Sent(len(shared))
-		g.mu.Lock()
-		for m := range g.members {
-			m.offer(shared)
+		g.give(shared)
+	}
+}
+
+// give queues bytes for every member. It waits for those that are behind, which lasts no longer than their patience.
+func (g *group) give(b []byte) {
+	var behind []*member
+	g.mu.Lock()
+	for m := range g.members {
+		if !m.offer(b) {
+			behind = append(behind, m)
 		}
-		g.mu.Unlock()
+	}
+	g.mu.Unlock()
+	for _, m := range behind {
+		m.press(b)
 	}
 }

@@ -9,8 +9,9 @@
 // opened again for the next member after the exit has ended it. What members send goes to the group in pieces as they
 // arrive; what the group receives goes to every member, the sender included, from the moment it joined.
 //
-// Bytes are never skipped. A member that does not read is reset once 256 KiB wait for it, or some of them for 5 s (the
-// limits Queue and Stall), so that it neither holds up the others nor fills the memory; a member that does not read is
-// not read from either, before it comes to that. A member that ends its direction leaves: what waits for it is still
-// delivered, then its other direction ends too.
+// Bytes are never skipped. A member that does not read, or not as fast as the others, is reset once 256 KiB wait for it
+// and it has held up the others for a quarter of a second since it last had caught up with them, or once some bytes wait
+// for 5 s (the limits Queue and Stall; the quarter is a twentieth of Stall). So it neither slows the others down nor
+// fills the memory. A member that does not read is not read from either, before it comes to that. A member that ends
+// its direction leaves: what waits for it is still delivered, then its other direction ends too.
 package fan

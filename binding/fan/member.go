@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
@@ -21,10 +22,11 @@ type member struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	queue   [][]byte // what waits to be sent; the arrays are shared with all members
-	waiting int      // bytes in queue and in the hands of write
-	closing bool     // nothing more will be queued
-	err     error    // why the member is cut off; set once
+	queue   [][]byte      // what waits to be sent; the arrays are shared with all members
+	waiting int           // bytes in queue and in the hands of write
+	held    time.Duration // for how long it has held up the others since it last had caught up
+	closing bool          // nothing more will be queued
+	err     error         // why the member is cut off; set once
 }
 
 // errSlow is that more than the limit waits for a member.
@@ -103,27 +105,61 @@ func (m *member) outcome(g *group, s *stream.Scope) error {
 	return err
 }
 
-// awaitRoom waits while more than half of what may wait does, so that a member is heard no faster than it listens.
+// awaitRoom waits while much waits for the member, so that it is heard no faster than it listens. What comes back of what
+// it has sent already, as much as an echo and the pipes to it hold, still finds room then.
 func (m *member) awaitRoom() {
 	m.mu.Lock()
-	for m.waiting > m.limit/2 && !m.closing {
+	for m.waiting > m.limit/8 && !m.closing {
 		m.changed.Wait()
 	}
 	m.mu.Unlock()
 }
 
-// offer queues bytes for the member, or cuts it off if too much waits already.
-func (m *member) offer(b []byte) {
+// offer queues bytes for the member. It reports false if too much waits already.
+func (m *member) offer(b []byte) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.put(b)
+}
+
+func (m *member) put(b []byte) bool {
 	switch {
 	case m.closing:
 	case m.waiting+len(b) > m.limit && m.waiting > 0:
-		m.fail(errSlow)
+		return false
 	default:
 		m.queue = append(m.queue, b)
 		m.waiting += len(b)
 		m.changed.Broadcast()
 	}
+	return true
+}
+
+// patience is the part of Stall for which a member may hold up the others in all, before it has caught up with them
+// again. A member that reads as fast as they do catches up all the time, and one that does not is soon found out.
+const patience = 20
+
+// press is offer for a member that is behind: it waits for room, and cuts the member off once it has been waited for
+// too long.
+func (m *member) press(b []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	began := time.Now()
+	until := began.Add(m.end.Stall/patience - m.held)
+	defer time.AfterFunc(time.Until(until), m.wake).Stop()
+	for !m.put(b) {
+		if !time.Now().Before(until) {
+			m.fail(errSlow)
+			return
+		}
+		m.changed.Wait()
+	}
+	m.held += time.Since(began)
+}
+
+func (m *member) wake() {
+	m.mu.Lock()
+	m.changed.Broadcast()
 	m.mu.Unlock()
 }
 
@@ -173,7 +209,9 @@ func (m *member) write(ended chan struct{}) {
 		}
 		m.flow.Sent(n)
 		m.mu.Lock()
-		m.waiting -= n
+		if m.waiting -= n; m.waiting == 0 {
+			m.held = 0
+		}
 		m.changed.Broadcast()
 		m.mu.Unlock()
 	}
@@ -185,16 +223,24 @@ func (m *member) write(ended chan struct{}) {
 	}
 }
 
-// next takes all that is queued, or nil if nothing will come any more.
+// batchSize is how much is sent before it counts as sent. It is what one write takes.
+const batchSize = 32 << 10
+
+// next takes what is queued, up to a batch, or nil if nothing will come any more.
 func (m *member) next() (batch [][]byte, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(m.queue) == 0 && !m.closing {
 		m.changed.Wait()
 	}
-	batch, m.queue = m.queue, nil
-	for _, b := range batch {
-		n += len(b)
+	i := 0
+	for i < len(m.queue) && n < batchSize {
+		n += len(m.queue[i])
+		i++
+	}
+	batch, m.queue = m.queue[:i:i], m.queue[i:]
+	if len(m.queue) == 0 {
+		m.queue = nil
 	}
 	return batch, n
 }

@@ -26,6 +26,13 @@ type Options struct {
 // exist, and a server's 204 or 404.
 func Read(ctx context.Context, address string, o Options) ([]byte, error) {
 	u, err := url.Parse(address)
+	if err != nil && isAddress(address) {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err // without the address, which may have a password
+		}
+		return nil, fmt.Errorf("cannot read the configuration: its address is wrong: %w", err)
+	}
 	if err != nil || len(u.Scheme) < 2 { // a path, on some systems one with a drive
 		return readFile(address, o.Max)
 	}
@@ -35,7 +42,13 @@ func Read(ctx context.Context, address string, o Options) ([]byte, error) {
 	case "http", "https":
 		return get(ctx, u, o)
 	}
-	return nil, fmt.Errorf("cannot read %s: there is no way to read %s:, only a path, file:, http: and https:", address, u.Scheme)
+	return nil, fmt.Errorf("cannot read %s: it is neither a path nor a file:, http: or https: address", address)
+}
+
+// isAddress reports whether text that is no valid address was meant to be one.
+func isAddress(text string) bool {
+	scheme, _, _ := strings.Cut(strings.ToLower(text), ":")
+	return scheme == "http" || scheme == "https" || scheme == "file"
 }
 
 // filePath is the path of a file: address; file:zilla.yaml is one in the current directory.

@@ -12,11 +12,13 @@ package gwtest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -145,6 +147,29 @@ func Dial(t testing.TB, addr string) *net.TCPConn {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c.(*net.TCPConn)
+}
+
+// DialAny is Dial for a connection that is perhaps reset before the client knows that it was made: it is nil then.
+func DialAny(t testing.TB, addr string) *net.TCPConn {
+	t.Helper()
+	d := net.Dialer{Timeout: Patience}
+	c, err := d.DialContext(t.Context(), "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.ECONNRESET):
+		return nil
+	case err != nil:
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// Refused connects to an address and fails the test unless that is answered by a reset.
+func Refused(t testing.TB, addr string) {
+	t.Helper()
+	if c := DialAny(t, addr); c != nil {
+		Sees(t, c, "rst")
+	}
 }
 
 // Record waits for a record that was not given yet, in the order in which connections end.

@@ -8,21 +8,26 @@ import (
 	"strings"
 )
 
-// examples are the conversations by which a component is tested, as part of its page: what each is about, and its
-// configuration. They run with the tests, so they work.
+// examples are the conversations by which a component is tested, as part of its page: those that say what they are
+// about, each with its configuration. They run with the tests, so they work.
 func examples(root, component string) ([]byte, error) {
 	names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(component), "testdata", "*.txtar"))
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	b.WriteString("\n## Examples\n")
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
 		about, yaml := exampleOf(string(text))
+		if about == "" {
+			continue
+		}
+		if b.Len() == 0 {
+			b.WriteString("\n## Examples\n")
+		}
 		fmt.Fprintf(&b, "\n%s\n\n```yaml\n%s```\n", about, yaml)
 	}
 	return b.Bytes(), nil

@@ -175,22 +175,24 @@ func allBeforeTheEnd(t *test) {
 	pass(s, c, 6, 8<<20)
 }
 
-// endsWhileUnread sends as much as the stream holds from one end, and ends it. The other end reads half of that, so that
-// the end of it comes as far as the gateway, and leaves the rest to lie, long enough that the gateway looks whether who
-// has sent it is still there. Everything then has to arrive.
+// endsWhileUnread sends as much as the stream holds from one end, and ends it. The other end reads a part of that after
+// another, so that at some time the end has come as far as the gateway, which cannot pass it on yet, and pauses for long
+// enough each time that the gateway looks whether who has sent it is still there. Everything has to arrive.
 func endsWhileUnread(t *test, from, to *end) {
 	to.finish()
 	from.sees("fin", patience)
 	n := from.fill(2 * t.g.Holds)
 	from.finish()
 	to.SetReadDeadline(time.Now().Add(patience))
-	half, err := io.CopyN(io.Discard, to.Conn, int64(n/2))
-	if err != nil {
-		t.Fatal(err)
+	const parts = 6
+	for range parts - 1 {
+		if m, err := io.CopyN(io.Discard, to.Conn, int64(n/parts)); err != nil {
+			t.Fatalf("the %s received %d of %d bytes: %v", to.name, m, n/parts, err)
+		}
+		time.Sleep(300 * time.Millisecond) // what is awaited is that nothing happens
 	}
-	time.Sleep(time.Second) // what is awaited is that nothing happens
-	if rest := to.sees("fin", patience); half+rest != int64(n) {
-		t.Errorf("the %s received %d bytes of %d", to.name, half+rest, n)
+	if rest := to.sees("fin", patience); n/parts*(parts-1)+int(rest) != n {
+		t.Errorf("the %s received %d bytes at the end of %d", to.name, rest, n)
 	}
 }
 

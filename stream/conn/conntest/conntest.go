@@ -53,13 +53,11 @@ func Run(t *testing.T, make func(t *testing.T) *Gateway) {
 			leak.Check(t)
 			g := make(t)
 			switch {
-			case c.abort && g.Blind:
-				t.Skip("this path cannot tell an abort from an orderly end")
-			case c.hang && g.Hang == nil:
-				t.Skip("this path has nothing to dial that does not answer")
+			case c.abort && g.Blind, c.hang && g.Hang == nil: // does not apply
+			default:
+				c.run(&test{t, g})
+				g.rest(t)
 			}
-			c.run(&test{t, g})
-			g.rest(t)
 		})
 	}
 }
@@ -172,8 +170,18 @@ func How(err error) string {
 	return "rst"
 }
 
-// cancel cancels every stream of the gateway.
-func (t *test) cancel(cause error) { t.g.Host.Scopes(func(s *stream.Scope) { s.Cancel(cause) }) }
+// cancel cancels every stream of the gateway, of which there is at least one: a client may know of its connection before
+// the gateway does.
+func (t *test) cancel(cause error) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); t.g.Host.Open() == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the gateway has no stream")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.g.Host.Scopes(func(s *stream.Scope) { s.Cancel(cause) })
+}
 
 // record waits for the record of the stream that ends first.
 func (t *test) record() telemetry.Record {
@@ -205,7 +213,7 @@ func (t *test) ended(by telemetry.Side, reason string) {
 // many bytes were taken.
 func (e *end) fill(most int) (n int) {
 	e.t.Helper()
-	const quiet = 300 * time.Millisecond
+	const quiet = 150 * time.Millisecond
 	block := make([]byte, 32<<10)
 	for n <= most {
 		e.SetWriteDeadline(time.Now().Add(quiet))

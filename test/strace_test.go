@@ -1,0 +1,103 @@
+//go:build linux
+
+package test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// TestSystemCalls looks at what a relay does with its sockets, with everything on that could stand in between: metrics,
+// records and an idle timeout.
+func TestSystemCalls(t *testing.T) {
+	strace := need(t, "strace", "strace")
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("processes cannot be traced here: %v\n%s", err, out)
+	}
+	const bulk = 32 << 20
+	port, to := freePort(t), freePort(t)
+	echoing(t, to)
+	zilla := strings.Replace(relay(port, to), "bindings:\n  north:\n", "telemetry:\n  metrics: [stream.data.sent]\nbindings:\n  north:\n    telemetry: {metrics: [stream.*]}\n", 1)
+	zilla = strings.Replace(zilla, "    exit:", "      idle: 1m\n    exit:", 1)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "zilla.yaml"), zilla)
+	trace := filepath.Join(dir, "trace")
+	g := launchCmd(t, exec.Command(strace, "-f", "-yy", "-s", "0", "-o", trace,
+		"-e", "trace=read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,splice,sendfile,accept4,connect",
+		binary(t), "start", "--records"), dir)
+	t.Cleanup(func() { // strace passes no signals on
+		for _, pid := range children(t, g.cmd.Process.Pid) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // if it is there still
+		}
+	})
+	g.awaitStart()
+	c := dial(t, port)
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		if _, err := io.Copy(c, bytes.NewReader(noise(bulk))); err != nil {
+			t.Error(err)
+		}
+		c.CloseWrite()
+	})
+	got, err := io.ReadAll(c)
+	sending.Wait()
+	if err != nil || !bytes.Equal(got, noise(bulk)) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+	g.stderr.await(t, g, "connection ended")
+	for _, pid := range children(t, g.cmd.Process.Pid) {
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+	if status := g.end(patience); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	calls := map[string]int{}
+	spliced := 0
+	call := regexp.MustCompile(`^\d+ +(\w+)\(\d+<(TCP|pipe|UNIX)[^>]*>[^<]*(?:<(TCP|pipe)[^\n]*)?`)
+	result := regexp.MustCompile(`= (\d+)$`)
+	for _, line := range strings.Split(string(mustRead(t, trace)), "\n") {
+		m := call.FindStringSubmatch(line)
+		if m == nil || m[2] == "UNIX" {
+			continue
+		}
+		calls[m[1]+" "+m[2]]++
+		if n := result.FindStringSubmatch(line); n != nil && m[1] == "splice" && m[2] == "TCP" {
+			moved, _ := strconv.Atoi(n[1])
+			spliced += moved
+		}
+	}
+	t.Logf("%v, %d of %d bytes by splice", calls, spliced, 2*bulk)
+	for _, name := range []string{"read TCP", "write TCP", "readv TCP", "writev TCP", "recvmsg TCP", "sendmsg TCP", "sendfile TCP"} {
+		if calls[name] > 0 {
+			t.Errorf("%d times %s", calls[name], name)
+		}
+	}
+	if spliced < bulk {
+		t.Errorf("%d bytes are spliced, want more than half of %d", spliced, 2*bulk)
+	}
+}
+
+// children are the processes that a process has started.
+func children(t testing.TB, pid int) []int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(pid) + "/children")
+	if err != nil {
+		return nil // it is over
+	}
+	var all []int
+	for _, field := range strings.Fields(string(b)) {
+		all = append(all, atoi(t, field))
+	}
+	return all
+}
