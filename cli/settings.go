@@ -228,7 +228,7 @@ const (
 
 // settle completes the settings with what follows from others.
 func (s *settings) settle() {
-	workers := cmp.Or(s.workers, runtime.GOMAXPROCS(0))
+	workers := min(cmp.Or(s.workers, runtime.GOMAXPROCS(0)), 1<<16)
 	room := defaultConnections
 	if files := openFiles(); files > 0 {
 		room = max(files-spareDescriptors, files/2)

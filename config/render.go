@@ -33,6 +33,24 @@ func (r *Report) Write(w io.Writer, color bool) error {
 type painter struct {
 	bytes.Buffer
 	color bool
+
+	at    Pos // of the fault that was painted last, whose line is
+	runes []rune
+}
+
+// line is the line of a fault, in characters. Faults of one line come one after the other, so that a long one is taken
+// apart once.
+func (p *painter) line(r *Report, at Pos) []rune {
+	if p.runes != nil && p.at.File == at.File && p.at.Line == at.Line {
+		return p.runes
+	}
+	p.at, p.runes = at, []rune{}
+	if t := r.texts[at.File]; t != nil {
+		if line, ok := t.line(at.Line); ok {
+			p.runes = []rune(strings.TrimRight(line, " \t"))
+		}
+	}
+	return p.runes
 }
 
 func (p *painter) in(color, text string) {
@@ -56,13 +74,11 @@ func (p *painter) fault(r *Report, f *Fault) {
 		p.WriteByte(' ')
 	}
 	p.WriteString(visible(f.Text) + "\n")
-	if t := r.texts[f.Pos.File]; t != nil {
-		if line, ok := t.line(f.Pos.Line); ok && strings.TrimSpace(line) != "" {
-			shown, mark := excerpt(line, f.Pos.Column, f.Width)
-			p.WriteString("    " + shown + "\n    ")
-			p.in(paint, mark)
-			p.WriteByte('\n')
-		}
+	if line := p.line(r, f.Pos); len(line) > 0 {
+		shown, mark := excerpt(line, f.Pos.Column, f.Width)
+		p.WriteString("    " + shown + "\n    ")
+		p.in(paint, mark)
+		p.WriteByte('\n')
 	}
 	for _, n := range f.Notes {
 		p.WriteString("  ")
@@ -77,8 +93,7 @@ func (p *painter) fault(r *Report, f *Fault) {
 }
 
 // excerpt is the part of a line around a column, and the mark that goes under it.
-func excerpt(line string, column, width int) (shown, mark string) {
-	runes := []rune(strings.TrimRight(line, " \t"))
+func excerpt(runes []rune, column, width int) (shown, mark string) {
 	at := min(max(column, 1), len(runes)+1) - 1
 	from := 0
 	if len(runes) > maxLine && at > maxLine/2 {

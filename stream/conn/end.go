@@ -3,7 +3,6 @@ package conn
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -43,17 +42,6 @@ type End struct {
 	from  *End        // what it looks at, nil while write does not wait
 }
 
-// life is what an end knows of its peer without reading.
-type life interface {
-	// dead reports whether the peer has aborted.
-	dead() bool
-	// gone reports whether both directions are over.
-	gone() bool
-	// awaitDeath returns an error once the peer has aborted, which had ended its direction before, or once the read
-	// deadline is over, and nil once nothing more can come.
-	awaitDeath() error
-}
-
 // Take takes c in hand. What was read ahead of it is received first.
 func Take(c Conn, side telemetry.Side) *End {
 	e := &End{Side: side}
@@ -72,28 +60,7 @@ func (e *End) init(c Conn) {
 	}
 	e.Conn = c
 	e.sock.init(c)
-	e.life = e.lifeOf(c)
-}
-
-// lifeOf finds what knows of c's peer: c itself, or the connection that it wraps, as a *tls.Conn does.
-func (e *End) lifeOf(c net.Conn) life {
-	if e.raw() {
-		return &e.sock
-	}
-	for {
-		switch below := c.(type) {
-		case life:
-			return below
-		case interface{ NetConn() net.Conn }:
-			c = below.NetConn()
-		default:
-			s := &socket{}
-			if s.init(c); s.rc == nil {
-				return nil
-			}
-			return s
-		}
-	}
+	e.life = lifeOf(c)
 }
 
 // raw reports whether the end reads and writes its socket itself.

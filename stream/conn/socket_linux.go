@@ -7,8 +7,6 @@ import (
 	"net"
 	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // errWouldBlock is that a socket takes nothing now.
@@ -33,12 +31,7 @@ type socket struct {
 }
 
 func (s *socket) init(c net.Conn) {
-	switch c := c.(type) {
-	case *net.TCPConn:
-		s.rc, _ = c.SyscallConn()
-	case *net.UnixConn:
-		s.rc, _ = c.SyscallConn()
-	}
+	s.rc = rawConn(c)
 	s.rfn, s.wfn = s.tryRecv, s.trySend
 }
 
@@ -94,41 +87,6 @@ func (s *socket) trySend(fd uintptr) bool {
 		s.sent += n
 	}
 	return true
-}
-
-// awaitDeath is part of life.
-func (s *socket) awaitDeath() error {
-	var state int16
-	err := s.rc.Read(func(fd uintptr) bool {
-		state = stateOf(fd)
-		return state&(unix.POLLERR|unix.POLLHUP) != 0
-	})
-	if err == nil && state&unix.POLLERR != 0 {
-		err = syscall.ECONNRESET
-	}
-	return err
-}
-
-// dead is part of life. A connection that both peers have ended in order is not dead, although nothing more can come:
-// what has come may still wait to be read.
-func (s *socket) dead() bool { return s.state()&unix.POLLERR != 0 }
-
-// gone is part of life.
-func (s *socket) gone() bool { return s.state()&unix.POLLHUP != 0 }
-
-func (s *socket) state() (state int16) {
-	s.rc.Control(func(fd uintptr) { state = stateOf(fd) })
-	return state
-}
-
-// stateOf is POLLERR while the error of an abort waits for who reads or writes next, and POLLHUP once both directions
-// have ended. Unlike SO_ERROR, asking for it takes nothing away from who reads or writes.
-func stateOf(fd uintptr) int16 {
-	p := []unix.PollFd{{Fd: int32(fd)}}
-	if _, err := unix.Poll(p, 0); err != nil {
-		return 0
-	}
-	return p[0].Revents
 }
 
 func recvfrom(fd uintptr, b []byte) (int, syscall.Errno) {

@@ -17,6 +17,3 @@ func (s *socket) init(net.Conn)                        {}
 func (s *socket) recv(**[bufferSize]byte) (int, error) { return 0, errWouldBlock }
 func (s *socket) send([]byte) (int, error)             { return 0, errWouldBlock }
 func (s *socket) sendWait([]byte) (int, error)         { return 0, errWouldBlock }
-func (s *socket) awaitDeath() error                    { return errWouldBlock }
-func (s *socket) dead() bool                           { return false }
-func (s *socket) gone() bool                           { return false }
