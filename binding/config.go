@@ -76,7 +76,9 @@ func (c *Routed[W, X]) references(r *config.Report, f func(Reference)) {
 	for i := range c.Routes {
 		route := &c.Routes[i]
 		guards(r, &route.Guarded, i, f)
-		f(Reference{To: "binding", Name: route.Exit, Pos: r.At(&route.Exit), Route: i})
+		if route.Exit != "" { // else that is a fault already
+			f(Reference{To: "binding", Name: route.Exit, Pos: r.At(&route.Exit), Route: i})
+		}
 	}
 	if c.Exit != "" {
 		f(Reference{To: "binding", Name: c.Exit, Pos: r.At(&c.Exit), Route: -1})
@@ -90,7 +92,9 @@ func (c *Filtered[W]) references(r *config.Report, f func(Reference)) {
 }
 
 func (c *Exited) references(r *config.Report, f func(Reference)) {
-	f(Reference{To: "binding", Name: c.Exit, Pos: r.At(&c.Exit), Route: -1})
+	if c.Exit != "" { // else that is a fault already
+		f(Reference{To: "binding", Name: c.Exit, Pos: r.At(&c.Exit), Route: -1})
+	}
 }
 
 func guards(r *config.Report, guarded *map[string][]string, route int, f func(Reference)) {

@@ -142,7 +142,7 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 	}
 	typ := n.Get("type")
 	if typ == nil || typ.Kind == config.Null {
-		r.Errorf(n.Pos, "the binding %s needs a type", name).Hintf("this build has %s", config.Words(Registry.Names()))
+		r.Errorf(n.Pos, "the binding %s needs a type", name).Hintf("%s", instead(n, "type", "this build has "+config.Words(Registry.Names())))
 		return nil
 	}
 	t, ok := Registry.Find(r, typ)
@@ -151,7 +151,8 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 	}
 	kind := n.Get("kind")
 	if kind == nil || kind.Kind == config.Null {
-		r.Errorf(n.Pos, "the binding %s needs a kind", name).Hintf("%s binding is a %s", config.A(t.Name), config.Words(t.kinds()))
+		r.Errorf(n.Pos, "the binding %s needs a kind", name).
+			Hintf("%s", instead(n, "kind", config.A(t.Name)+" binding is a "+config.Words(t.kinds())))
 		return nil
 	}
 	form, ok := t.Kinds[Kind(kind.Value)]
@@ -162,6 +163,16 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 	s := form.decode(r, n, form)
 	s.Namespace, s.Name, s.Type, s.Kind = namespace, name, t.Name, Kind(kind.Value)
 	return s
+}
+
+// instead is a hint about a key that is missing: that another one may have been meant for it, or else.
+func instead(n *config.Node, key, otherwise string) string {
+	for _, e := range n.Entries {
+		if _, ok := config.Like(e.Key.Value, []string{key}); ok && e.Key.Value != key {
+			return fmt.Sprintf("did you mean %q where it says %s?", key, e.Key.Show())
+		}
+	}
+	return otherwise
 }
 
 func (t *Type) wrongKind(r *config.Report, kind *config.Node) {

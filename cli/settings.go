@@ -61,9 +61,9 @@ var properties = []property{
 // limitPrefix begins the properties that set one of the limits.
 const limitPrefix = "gozilla.limits."
 
-// inert are the beginnings of properties that zilla has, and that mean nothing here: there are no buffers, slots or
-// idle strategies to be sized.
-var inert = []string{"zilla."}
+// inert begins the properties that zilla has, and that mean nothing here unless they are listed above: there are no
+// buffers, slots or idle strategies to be sized.
+const inert = "zilla."
 
 func text(field func(*settings) *string) func(*settings, string) error {
 	return func(s *settings, value string) error {
@@ -116,10 +116,8 @@ func (s *settings) set(name, value string) (inertly bool, err error) {
 			return false, nil
 		}
 	}
-	for _, prefix := range inert {
-		if strings.HasPrefix(name, prefix) {
-			return true, nil
-		}
+	if _, like := config.Like(name, propertyNames()); strings.HasPrefix(name, inert) && !like {
+		return true, nil
 	}
 	return false, fmt.Errorf("there is no property %s%s", name, didYouMean(name, propertyNames()))
 }

@@ -120,7 +120,7 @@ func (p *Plan) arrive(b *planned, face string) {
 	protocol := b.Form.ExitFor(face)
 	for _, ref := range b.refs {
 		to := p.target(b, ref)
-		if to == nil {
+		if to == nil || to == b { // a loop, which is told already
 			continue
 		}
 		if slices.Contains(to.Form.Faces(), protocol) {

@@ -44,8 +44,7 @@ func (e *Engine) Start(ctx context.Context, p *Plan) error {
 	if err := p.Report.Err(); err != nil {
 		return err
 	}
-	ctx = stream.WithHost(context.WithoutCancel(ctx), e.host)
-	instances := e.build(ctx, p)
+	instances := e.build(stream.WithHost(context.WithoutCancel(ctx), e.host), p)
 	if p.Report.Err() == nil {
 		bind(ctx, p.Report, instances)
 	}

@@ -8,6 +8,12 @@ type Count int
 // Bounds is part of the shape of a configuration: nothing can be limited to none.
 func (Count) Bounds() (least, most int64) { return 1, 1 << 31 }
 
+// Kept bounds a number of things that are kept in memory whether they are there or not.
+type Kept int
+
+// Bounds is part of the shape of a configuration.
+func (Kept) Bounds() (least, most int64) { return 1, 1 << 20 }
+
 // Limits bounds everything that comes from outside. Each has a safe default and is set with -P gozilla.limits.KEY=VALUE.
 type Limits struct {
 	// The connections that may be open at once, accepted and dialled ones together. At the limit, a listener still
@@ -27,9 +33,9 @@ type Limits struct {
 	// The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.
 	Drain time.Duration
 	// The connection records that are kept for gozilla logs.
-	Records Count
+	Records Kept
 	// The resolved names that one tcp client keeps.
-	Names Count
+	Names Kept
 }
 
 // Defaults sets every limit but Connections, which depends on the process.

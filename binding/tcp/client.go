@@ -168,7 +168,9 @@ func (c *client) resolve(ctx context.Context, s *stream.Scope, a stream.Addr) ([
 	if !a.IP.IsValid() {
 		var err error
 		if ips, err = c.names.resolve(ctx, a.Host); err != nil {
-			c.b.Warn(s, "binding.tcp.dns.failed", "Unable to resolve host dns for address (%s).", a.Host)
+			if known := (remembered{}); !errors.As(err, &known) {
+				c.b.Warn(s, "binding.tcp.dns.failed", "Unable to resolve host dns for address (%s).", a.Host)
+			}
 			return nil, err
 		}
 	}

@@ -15,6 +15,9 @@ const (
 	// background, so that streams do not wait for a name that is in use.
 	freshFor = 30 * time.Second
 	staleFor = 10 * time.Minute
+	// failedFor is how long a name that could not be resolved is not asked for again, so that streams that want it ask the
+	// name server, and tell of it, once a second in all.
+	failedFor = time.Second
 	// reaskFor bounds asking again in the background.
 	reaskFor = 10 * time.Second
 )
@@ -33,9 +36,26 @@ type names struct {
 // answer is what a name server said.
 type answer[T any] struct {
 	values []T
+	err    error // not nil: there were none
 	at     time.Time
 	asking bool // it is being asked again
 }
+
+// lives is how long the answer counts for anything.
+func (a *answer[T]) lives() bool {
+	if a == nil {
+		return false
+	}
+	if a.err != nil {
+		return time.Since(a.at) < failedFor
+	}
+	return time.Since(a.at) < staleFor
+}
+
+// remembered is the error of a name that was asked for a moment ago.
+type remembered struct{ error }
+
+func (r remembered) Unwrap() error { return r.error }
 
 func newNames(limits *stream.Limits) *names {
 	return &names{
@@ -89,16 +109,18 @@ func trimDot(name string) string {
 func (n *names) knows(ip netip.Addr) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	a := n.addrs[ip]
-	return a != nil && time.Since(a.at) < staleFor
+	return n.addrs[ip].lives()
 }
 
 // recall is what is known of key, and asks if that is nothing, or old. An answer that is not too old is given at once,
 // and asked for again in the background; if that fails, it stays.
 func recall[K comparable, T any](ctx context.Context, n *names, known map[K]*answer[T], key K, ask func(context.Context) ([]T, error)) ([]T, error) {
 	n.mu.Lock()
-	a := known[key]
-	if a != nil && time.Since(a.at) < staleFor {
+	if a := known[key]; a.lives() {
+		if a.err != nil {
+			n.mu.Unlock()
+			return nil, remembered{a.err}
+		}
 		if time.Since(a.at) >= freshFor && !a.asking {
 			a.asking = true
 			go reask(context.WithoutCancel(ctx), n, known, key, a, ask)
@@ -109,13 +131,13 @@ func recall[K comparable, T any](ctx context.Context, n *names, known map[K]*ans
 	}
 	n.mu.Unlock()
 	values, err := ask(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil && ctx.Err() != nil {
+		return nil, err // that is our impatience, not an answer
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	remember(n, known, key, values)
-	return values, nil
+	remember(n, known, key, &answer[T]{values: values, err: err, at: time.Now()})
+	return values, err
 }
 
 // reask is the goroutine that asks again. It ends with the answer, at the latest after reaskFor.
@@ -126,17 +148,17 @@ func reask[K comparable, T any](ctx context.Context, n *names, known map[K]*answ
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if old.asking = false; err == nil {
-		remember(n, known, key, values)
+		remember(n, known, key, &answer[T]{values: values, at: time.Now()})
 	}
 }
 
 // remember keeps an answer, and forgets any one if there are too many.
-func remember[K comparable, T any](n *names, known map[K]*answer[T], key K, values []T) {
+func remember[K comparable, T any](n *names, known map[K]*answer[T], key K, a *answer[T]) {
 	if _, replaced := known[key]; !replaced && len(known) >= n.max {
 		for k := range known {
 			delete(known, k)
 			break
 		}
 	}
-	known[key] = &answer[T]{values: values, at: time.Now()}
+	known[key] = a
 }

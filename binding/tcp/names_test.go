@@ -106,7 +106,9 @@ func TestNamesSurviveAFailure(t *testing.T) {
 		time.Sleep(staleFor)
 		resolve("no name server answers", time.Second)
 		s.set("10.0.0.3")
-		resolve("[10.0.0.3]", time.Second) // a failure is not remembered
+		resolve("no name server answers", 0) // a failure is remembered
+		time.Sleep(failedFor)
+		resolve("[10.0.0.3]", time.Second) // but not for long
 	})
 }
 

@@ -67,6 +67,7 @@ func init() {
 		"gozilla/binding/tcp.Socket.Idle":               "How long nothing may move on a connection, in either direction, before it is reset. 0s: for ever.",
 		"gozilla/binding/tcp.Socket.KeepAlive":          "How long nothing may move on a connection before the system probes whether the peer is still there. 0s: it never\ndoes.",
 		"gozilla/binding/tcp.Socket.NoDelay":            "Whether small writes go out at once rather than being gathered (TCP_NODELAY).",
+		"gozilla/binding/tcp.remembered":                "remembered is the error of a name that was asked for a moment ago.",
 		"gozilla/component":                             "Package component is what every component of a zilla.yaml has in common, be it a binding, a guard, an exporter …:\nthe [Builder] that its constructor is given, and the [Registry] in which its type is found by name.\n\n\tinit:   binding.Register(…)       -> Registry, by category and name\n\tload:   the registry's type       -> decodes what the file says of the component\n\tbuild:  the type's constructor    <- Builder: declares listeners and tasks, does no IO, starts nothing\n\tserve:  the engine                opens what was declared, and closes it at the end",
 		"gozilla/component.Builder":                     "A Builder is what a component's constructor is given. The constructor declares with it what the engine is to do;\nnothing of that happens before the whole graph is built.",
 		"gozilla/component.Builder.Log":                 "knows the component's name already",
