@@ -32,7 +32,7 @@ func TestBounds(t *testing.T) {
 	f(strings.Repeat("[", 101)+strings.Repeat("]", 101), "nested")
 	f(strings.Repeat("- ", 150)+"a", "nested")
 
-	r, docs := parse(strings.Repeat("${{env.X}}\n", config.MaxExpressions+1), map[string]string{"X": "x"})
+	r, _ := parse(strings.Repeat("${{env.X}}\n", config.MaxExpressions+1), map[string]string{"X": "x"})
 	if got := r.Faults()[0].String(); got != "zilla.yaml:10001:1: the file has more than 10000 expressions" {
 		t.Errorf("got %s", got)
 	}
@@ -55,7 +55,7 @@ func TestBounds(t *testing.T) {
 	}
 	f(deep.String(), "values are nested more than 100 deep")
 
-	r, docs = parse(strings.Repeat("[", 99)+"a"+strings.Repeat("]", 99), nil)
+	r, docs := parse(strings.Repeat("[", 99)+"a"+strings.Repeat("]", 99), nil)
 	if len(docs) != 1 {
 		t.Errorf("99 lists inside one another are refused: %v", r.Err())
 	}

@@ -106,10 +106,11 @@ type testGuard struct {
 // Speaker is a test proxy in a file.
 type Speaker struct {
 	binding.Head
-	binding.Routed[speakerWhen, config.None]
+	binding.Routed[SpeakerWhen, config.None]
 }
 
-type speakerWhen struct {
+// SpeakerWhen is what a route of it asks.
+type SpeakerWhen struct {
 	Word string
 }
 

@@ -105,7 +105,7 @@ func TestLeaveNobody(t *testing.T) {
 func TestFrom(t *testing.T) {
 	h, s := life(t)
 	defer s.End(nil)
-	derived, cancel := context.WithTimeout(context.WithValue(s, struct{}{}, 1), time.Hour)
+	derived, cancel := context.WithTimeout(context.WithValue(s, ctxKey{}, 1), time.Hour)
 	defer cancel()
 	if stream.From(s) != s || stream.From(derived) != s {
 		t.Error("From does not find the scope")

@@ -23,20 +23,21 @@ go run ./internal/gen/pages -check
 
 step 'staticcheck'
 go tool -modfile=tools/go.mod staticcheck ./...
+(cd test && go tool -modfile=../tools/go.mod staticcheck ./...)
 
 step 'the portable data path'
 go test -tags portable ./stream/...
 
 step 'fuzzing, ten seconds a target'
 go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | while read -r package; do
-	go test -list '^Fuzz' "$package" | grep '^Fuzz' | while read -r target; do
+	go test -list '^Fuzz' "$package" | { grep '^Fuzz' || true; } | while read -r target; do
 		echo "$package $target"
 		go test -run '^$' -fuzz "^$target\$" -fuzztime 10s "$package"
 	done
 done
 
 step 'benchmarks: do they run, and what do they allocate'
-go test -run '^$' -bench . -benchtime 100x -benchmem ./stream/... ./telemetry/... ./config/... | grep -E '^(Benchmark|ok)' || true
+go test -run '^$' -bench . -benchtime 100x -benchmem ./stream/... ./binding/... ./telemetry/... | grep -E '^(Benchmark|ok)'
 
 step 'what the binary is linked with'
 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}' ./cmd/gozilla | sort -u
