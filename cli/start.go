@@ -246,6 +246,7 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
+	go keepLean(ctx)
 	<-ctx.Done()
 	s.stop(ctx)
 	return nil

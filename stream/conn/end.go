@@ -112,12 +112,21 @@ func (e *End) Release() {
 // Send writes all of b.
 func (e *End) Send(b []byte) error { return e.send(b, nil) }
 
-// send writes all of b. While it waits for its peer, it looks after from, whose peer could abort unseen meanwhile.
+// send writes all of b. While it waits for its peer, it looks after from, whose peer could abort unseen meanwhile. What it
+// does when it need not wait is kept shallow, see serve.
 func (e *End) send(b []byte, from *End) error {
 	if !e.raw() {
 		return e.cut(e.write(b, from))
 	}
 	sent, err := e.sock.send(b)
+	if err == nil {
+		return nil
+	}
+	return e.sendRest(b[sent:], sent, err, from)
+}
+
+// sendRest goes on where the socket has taken some bytes before and then said err.
+func (e *End) sendRest(b []byte, sent int, err error, from *End) error {
 	var waiting time.Time
 	for err == errWouldBlock {
 		if sent > 0 || waiting.IsZero() {
@@ -125,8 +134,8 @@ func (e *End) send(b []byte, from *End) error {
 		} else if e.Stall > 0 && time.Since(waiting) > e.Stall {
 			return errStalled
 		}
-		b = b[sent:]
 		sent, err = e.sendSlowly(b, from)
+		b = b[sent:]
 	}
 	return e.cut(err)
 }

@@ -53,12 +53,19 @@ type dialing struct{ Dialer }
 
 func (p dialing) ServeConn(ctx context.Context, c Conn, about *stream.Info) error {
 	r := newRelay(ctx, c) // before the dial, which may lead to other layers
-	done := make(chan error, 1)
-	go r.dial(p.Dialer, about, done)
-	if err := <-done; err != nil {
+	if err := r.reach(p.Dialer, about); err != nil {
 		return err
 	}
 	return r.run()
+}
+
+// reach waits for the dial.
+//
+//go:noinline
+func (r *relaying) reach(d Dialer, about *stream.Info) error {
+	done := make(chan error, 1)
+	go r.dial(d, about, done)
+	return <-done
 }
 
 // dial dials the other end on behalf of the one that has arrived, and gives up when that is aborted meanwhile. It is a

@@ -26,7 +26,7 @@ func Start(s *stream.Scope, c Conn, about *stream.Info, to Port) {
 // serve is the goroutine of an arrived connection. It ends when the exit has served it, at the latest when the scope is
 // cancelled. What it calls is kept shallow, so that a relay fits in the smallest stack while it waits.
 func serve(s *stream.Scope, c Conn, about *stream.Info, to Port) {
-	e := ending{scope: s, disarm: arm(s, c)}
+	e := newEnding(s, c)
 	defer e.finish()
 	e.err = to.ServeConn(s, c, about)
 }
@@ -37,6 +37,9 @@ type ending struct {
 	disarm func() bool
 	err    error
 }
+
+//go:noinline
+func newEnding(s *stream.Scope, c Conn) *ending { return &ending{scope: s, disarm: arm(s, c)} }
 
 // finish ends the scope. It survives a fault of ours: one stream is lost then, not all.
 func (e *ending) finish() {
