@@ -7,7 +7,7 @@ missing=
 want() { # want COMMAND PACKAGE
 	command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
-want gcc gcc
+want gcc "gcc libc6-dev"
 want git git
 want curl curl
 want socat socat
