@@ -133,7 +133,7 @@ func recordsPage() string {
 		"records), `gozilla start --records` writes each to the log.\n\n" +
 		"A record tells the client's address and the one it connected to; what was dialled for it; the bindings that it " +
 		"went through, each with the route that was taken; the bytes received from the client and sent to it; how long " +
-		"dialling took, how long it was until the first byte went back, and how long all of it; who ended it, how, and " +
+		"finding its route and dialling took, how long it was until the first byte went back, and how long all of it; who ended it, how, and " +
 		"the details; and, where the system has them, the round trip to the client and the segments that were sent more than " +
 		"once. In JSON (`gozilla logs --json`) durations are in milliseconds, and what is not known is left out.\n\n" +
 		"How it ended is one of these:\n\n" + terms(telemetry.Reasons)

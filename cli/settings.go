@@ -201,7 +201,7 @@ func (p *propertyFlags) apply(s *settings, warn func(format string, a ...any)) e
 func (p *propertyFlags) fileLines() ([]string, error) {
 	name := cmp.Or(p.file, filepath.Join(".zilla", "zilla.properties"))
 	b, err := os.ReadFile(name)
-	if p.file == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+	if p.file == "" && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)) {
 		return nil, nil
 	}
 	if err != nil {

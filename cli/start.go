@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"os/signal"
@@ -65,6 +66,9 @@ type starter struct {
 	signals, diagnoses chan os.Signal // those that end the process, and that asks for diagnostics
 }
 
+// allWorkers is the number of workers that no flag has set.
+const allWorkers = math.MinInt
+
 // unsaid is the drain that no flag has set.
 const unsaid time.Duration = -1
 
@@ -75,7 +79,7 @@ func (s *starter) declare(fs *flag.FlagSet) {
 	})
 	both("v", "verbose", func(n string) { fs.BoolVar(&s.verbose, n, false, "Show what was loaded.") })
 	both("w", "workers", func(n string) {
-		fs.IntVar(&s.workers, n, 0, "Use at most `N` processors. By default all.")
+		fs.IntVar(&s.workers, n, allWorkers, "Use at most `N` processors. By default all.")
 	})
 	both("e", "exception-traces", func(n string) {
 		fs.BoolVar(&s.traces, n, false, "Show where in the program an internal error happened.")
@@ -161,7 +165,7 @@ func (s *starter) settle() error {
 	if s.config != "" {
 		s.settings.config = s.config
 	}
-	if s.workers < 0 {
+	if s.workers < 1 && s.workers != allWorkers {
 		return usagef("the workers must be at least 1")
 	}
 	if s.workers > 0 {

@@ -2,13 +2,18 @@ package engine
 
 import (
 	"errors"
+	"log/slog"
+	"net"
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gozilla/binding"
+	"gozilla/component"
 	"gozilla/config"
+	"gozilla/stream"
 	"gozilla/telemetry"
 )
 
@@ -266,5 +271,33 @@ func selects(s *space, b *planned) func(metric string) bool {
 	return func(metric string) bool {
 		return slices.Contains(s.config.Telemetry.Metrics, metric) &&
 			slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(metric) })
+	}
+}
+
+// checkPorts tells of ports that two components of the file want. It builds them for that, which does no IO, and lets
+// them go again.
+func (p *Plan) checkPorts() {
+	if p.Report.Err() != nil {
+		return
+	}
+	host := stream.NewHost(stream.DefaultLimits(), nil)
+	instances := New(host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler)).build(p)
+	taken := map[component.Listener]*instance{} // by host and port only
+	for _, in := range instances {
+		for _, l := range in.builder.Listeners() {
+			at := component.Listener{Host: l.Host, Port: l.Port}
+			other := taken[at]
+			switch {
+			case l.Port == 0: // the system chooses, a different one each time
+			case other != nil && other != in:
+				where, _ := blame(in, at, nil)
+				first, _ := blame(other, at, nil)
+				p.Report.Errorf(where, "%s listens on %s already", other.node, net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))).
+					Note(first, "it is asked for here")
+			default:
+				taken[at] = in
+			}
+		}
+		in.close()
 	}
 }

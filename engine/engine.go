@@ -44,7 +44,10 @@ func (e *Engine) Start(ctx context.Context, p *Plan) error {
 	if err := p.Report.Err(); err != nil {
 		return err
 	}
-	instances := e.build(stream.WithHost(context.WithoutCancel(ctx), e.host), p)
+	instances := e.build(p)
+	for _, in := range instances {
+		in.begin(stream.WithHost(context.WithoutCancel(ctx), e.host))
+	}
 	if p.Report.Err() == nil {
 		bind(ctx, p.Report, instances)
 	}

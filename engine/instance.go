@@ -34,19 +34,19 @@ type instance struct {
 
 // build makes an instance of every component that the plan needs: other components first, then bindings with their
 // exits before them.
-func (e *Engine) build(ctx context.Context, p *Plan) []*instance {
+func (e *Engine) build(p *Plan) []*instance {
 	var all []*instance
 	for _, s := range p.spaces {
 		for name, d := range s.guards {
-			all = append(all, buildOther(ctx, e, p, s, name, "guard", d))
+			all = append(all, buildOther(e, p, s, name, "guard", d))
 		}
 		for name, d := range s.exporters {
-			all = append(all, buildOther(ctx, e, p, s, name, "exporter", d))
+			all = append(all, buildOther(e, p, s, name, "exporter", d))
 		}
 	}
 	for _, b := range p.bindings {
 		node := &stream.Node{Namespace: b.Namespace, Name: b.Name, Type: b.Type, Kind: string(b.Kind)}
-		in := e.instance(ctx, node, b.Source, b.Digest())
+		in := e.instance(node, b.Source, b.Digest())
 		in.spec = b.Spec
 		var err error
 		if in.binding, err = b.Build(in.builder); err != nil {
@@ -58,24 +58,26 @@ func (e *Engine) build(ctx context.Context, p *Plan) []*instance {
 	return all
 }
 
-func buildOther[T any](ctx context.Context, e *Engine, p *Plan, s *space, name, category string, d *drafted[T]) *instance {
+func buildOther[T any](e *Engine, p *Plan, s *space, name, category string, d *drafted[T]) *instance {
 	node := &stream.Node{Namespace: s.name, Name: name, Type: d.typ, Kind: category}
-	in := e.instance(ctx, node, d.node, d.Digest)
+	in := e.instance(node, d.node, d.Digest)
 	if _, err := d.Build(in.builder); err != nil {
 		p.Report.Errorf(d.node.Pos, "%v", err)
 	}
 	return in
 }
 
-func (e *Engine) instance(ctx context.Context, node *stream.Node, source *config.Node, digest string) *instance {
+func (e *Engine) instance(node *stream.Node, source *config.Node, digest string) *instance {
 	in := &instance{node: node, source: source, digest: digest}
-	in.ctx, in.cancel = context.WithCancelCause(ctx)
 	in.builder = &component.Builder{
 		Node: node, Host: e.host, Metrics: e.metrics,
 		Log: e.log.With(slog.String("component", node.String())),
 	}
 	return in
 }
+
+// begin gives the instance its context.
+func (in *instance) begin(ctx context.Context) { in.ctx, in.cancel = context.WithCancelCause(ctx) }
 
 // run starts what the component has declared, except for its listeners.
 func (in *instance) run(e *Engine) {
@@ -138,7 +140,9 @@ func (in *instance) unbind() {
 // close takes the instance out of service, whatever state it is in, and waits until nothing of it runs.
 func (in *instance) close() {
 	in.unbind()
-	in.cancel(stream.ErrDrained)
+	if in.cancel != nil {
+		in.cancel(stream.ErrDrained)
+	}
 	in.tasks.Wait()
 	for i := len(in.undo) - 1; i >= 0; i-- {
 		in.undo[i]()

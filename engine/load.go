@@ -75,6 +75,7 @@ func Load(source config.Source, o Options) *Plan {
 		p.decode(s)
 	}
 	p.check()
+	p.checkPorts()
 	return p
 }
 

@@ -24,7 +24,9 @@ func newInstance(t *testing.T) (*Engine, *instance) {
 	host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 100, false))
 	e := New(host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler))
 	node := &stream.Node{Namespace: "test", Name: "north", Type: "test", Kind: "server"}
-	return e, e.instance(stream.WithHost(t.Context(), host), node, &config.Node{}, "")
+	in := e.instance(node, &config.Node{}, "")
+	in.begin(stream.WithHost(t.Context(), host))
+	return e, in
 }
 
 // messages are those of the events so far.

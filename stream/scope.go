@@ -51,7 +51,8 @@ type Phase uint8
 
 // The phases, in the order in which they usually come. Each is marked once, what comes after counts for nothing.
 const (
-	DialBegan Phase = iota // something is about to be dialled
+	Accepted  Phase = iota // the way on is found
+	DialBegan              // something is about to be dialled
 	DialEnded              // and was reached, or not
 	FirstByte              // the first byte went back to who opened the stream
 	phases
@@ -276,6 +277,7 @@ func (s *Scope) Record() telemetry.Record {
 	s.mu.Unlock()
 	r.ID, r.Start, r.Duration = s.id, s.start, time.Since(s.start)
 	r.Received, r.Sent = s.received.Load(), s.sent.Load()
+	r.Accept = time.Duration(s.marks[Accepted].Load())
 	r.FirstByte = time.Duration(s.marks[FirstByte].Load())
 	if began, ended := s.marks[DialBegan].Load(), s.marks[DialEnded].Load(); ended > began {
 		r.Dial = time.Duration(ended - began)

@@ -17,6 +17,7 @@ type Record struct {
 
 	Received, Sent int64 // bytes from and to the client
 
+	Accept    time.Duration // from Start until it was sent on: how long its route took to find
 	Dial      time.Duration // how long dialling took, name resolution included; 0: there was none
 	FirstByte time.Duration // from Start to the first byte sent back to the client; 0: there was none
 	Duration  time.Duration // from Start to the end

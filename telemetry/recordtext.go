@@ -96,6 +96,7 @@ type recordJSON struct {
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
 	Dial        float64    `json:"dial_ms,omitempty"`
+	Accept      float64    `json:"accept_ms,omitempty"`
 	FirstByte   float64    `json:"first_byte_ms,omitempty"`
 	Duration    float64    `json:"duration_ms"`
 	By          Side       `json:"by,omitempty"`
@@ -118,7 +119,7 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 		ID: r.ID, Start: r.Start.UTC().Format(startLayout),
 		Source: addrText(r.Source), Dest: addrText(r.Dest), Target: r.Target,
 		Received: r.Received, Sent: r.Sent,
-		Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
+		Accept: millis(r.Accept), Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
 		By: r.By, Reason: r.Reason, Err: r.Err,
 		RTT: millis(r.RTT), Retransmits: r.Retransmits,
 	}
@@ -140,7 +141,7 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	}
 	*r = Record{
 		ID: j.ID, Start: start.Local(), Target: j.Target, Received: j.Received, Sent: j.Sent,
-		Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
+		Accept: fromMillis(j.Accept), Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
 		By: j.By, Reason: j.Reason, Err: j.Err, RTT: fromMillis(j.RTT), Retransmits: j.Retransmits,
 	}
 	for _, s := range j.Path {
@@ -192,6 +193,7 @@ func logRecord(l *slog.Logger, r *Record) {
 	add(true, slog.Int64("received", r.Received))
 	add(true, slog.Int64("sent", r.Sent))
 	add(r.Dial > 0, slog.Duration("dial", r.Dial))
+	add(r.Accept > time.Millisecond, slog.Duration("accept", r.Accept))
 	add(r.FirstByte > 0, slog.Duration("first_byte", r.FirstByte))
 	add(true, slog.Duration("duration", r.Duration))
 	add(r.By != "", slog.String("by", string(r.By)))

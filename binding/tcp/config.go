@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"net/netip"
+	"strings"
 	"time"
 
 	"gozilla/binding"
@@ -25,6 +27,19 @@ type ServerOptions struct {
 	Socket
 	// The connections that may wait to be accepted. By default as many as the system allows.
 	Backlog Backlog `config:"backlog,extension"`
+}
+
+// Check tells what is wrong with the options as a whole.
+func (o *ServerOptions) Check(r *config.Report) { checkHost(r, &o.Host) }
+
+// Check tells what is wrong with the options as a whole.
+func (o *ClientOptions) Check(r *config.Report) { checkHost(r, &o.Host) }
+
+// checkHost tells of what is neither an address nor a name.
+func checkHost(r *config.Report, host *string) {
+	if _, err := netip.ParseAddr(*host); err != nil && strings.ContainsAny(*host, "/:@ \t") {
+		r.Errorf(r.At(host), "%q is no host: it must be a name or an IP address", *host)
+	}
 }
 
 // Backlog is a number of connections.
@@ -74,6 +89,9 @@ type ServerWhen struct {
 func (s *Server) Check(r *config.Report) {
 	if s.Options.Host == "*" {
 		r.Errorf(r.At(&s.Options.Host), "a server cannot listen on *").Hintf("0.0.0.0 is every IPv4 address, ::0 every address")
+	}
+	if len(s.Options.Port) == 0 {
+		r.Warnf(r.At(&s.Options.Port), "this server listens on no port")
 	}
 	for i := range s.Routes {
 		for name := range s.Routes[i].Guarded {

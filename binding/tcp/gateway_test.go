@@ -205,6 +205,10 @@ func checkRecord(t *testing.T, got, want telemetry.Record) {
 		t.Errorf("the times of the record do not fit: %s", got.Text())
 	}
 	normal(&got.Dial)
+	if got.Accept > got.Duration {
+		t.Errorf("the record says that accepting took %v of %v", got.Accept, got.Duration)
+	}
+	got.Accept = 0
 	normal(&got.FirstByte)
 	want.ID, want.Start, want.Source, want.Dest, want.Duration = got.ID, got.Start, got.Source, got.Dest, got.Duration
 	want.RTT, want.Retransmits = got.RTT, got.Retransmits

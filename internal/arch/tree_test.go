@@ -147,3 +147,16 @@ func literals(t *testing.T, name string, to map[string]bool) {
 		return true
 	})
 }
+
+// TestImplementationsAreTested wants tests in the folder of every component type.
+func TestImplementationsAreTested(t *testing.T) {
+	for dir := range packages(t) {
+		top, name, ok := strings.Cut(dir, "/")
+		if !ok || strings.Contains(name, "/") || !slices.Contains(contracts, top) {
+			continue
+		}
+		if files, _ := filepath.Glob(filepath.Join(root, dir, "*_test.go")); len(files) == 0 {
+			t.Errorf("%s has no tests: begin with a copy of binding/echo/script_test.go", dir)
+		}
+	}
+}

@@ -20,6 +20,7 @@ const grace = time.Second
 // Start hands a new connection to the graph and returns; the scope's End is called when it is over. It is the only way
 // in: this one place decides what a connection costs while nothing happens on it.
 func Start(s *stream.Scope, c Conn, about *stream.Info, to Port) {
+	s.Mark(stream.Accepted)
 	go serve(s, c, about, to)
 }
 
