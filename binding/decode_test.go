@@ -90,7 +90,7 @@ func TestDigestOfASpec(t *testing.T) {
 
 func TestAConstructorThatFails(t *testing.T) {
 	s := spec(t, "north", "{ type: test, kind: server, exit: one, options: { fails: too little } }")
-	b, err := s.Build(&component.Builder{Node: &stream.Node{}, Host: host, Log: slog.New(slog.DiscardHandler)})
+	b, err := s.Build(&component.Builder{Node: &stream.Node{}, Host: host, Log: slog.New(slog.DiscardHandler)}, binding.Parts{})
 	if b != nil || err == nil || err.Error() != "too little" {
 		t.Errorf("got %v, %v", b, err)
 	}

@@ -139,7 +139,7 @@ var host = stream.NewHost(stream.DefaultLimits(), nil)
 func build(t testing.TB, s *binding.Spec) *binding.Binding {
 	t.Helper()
 	node := &stream.Node{Namespace: s.Namespace, Name: s.Name, Type: s.Type, Kind: string(s.Kind)}
-	b, err := s.Build(&component.Builder{Node: node, Host: host, Metrics: &telemetry.Metrics{}, Log: slog.New(slog.DiscardHandler)})
+	b, err := s.Build(&component.Builder{Node: node, Host: host, Metrics: &telemetry.Metrics{}, Log: slog.New(slog.DiscardHandler)}, binding.Parts{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,10 +24,10 @@ type Spec struct {
 
 // A Reference is the name of another component in a binding's body.
 type Reference struct {
-	To    string // the category: binding, guard
+	To    string // the category: binding, guard, vault
 	Name  config.Ref
 	Pos   config.Pos
-	Route int // which names it, -1 for the binding's exit
+	Route int // which names it, -1 for the binding itself
 }
 
 // Telemetry is what the file wants to know of the binding.
@@ -36,9 +36,11 @@ func (s *Spec) Telemetry() *config.BindingTelemetry { return &s.body.head().Tele
 // References are the components that the binding names, by their places in the file.
 func (s *Spec) References(r *config.Report) []Reference {
 	var all []Reference
+	add := func(ref Reference) { all = append(all, ref) }
 	if router, ok := s.body.(router); ok {
-		router.references(r, func(ref Reference) { all = append(all, ref) })
+		router.references(r, add)
 	}
+	walkRefs(r, s.body, add)
 	slices.SortStableFunc(all, func(a, b Reference) int {
 		return a.Pos.Compare(b.Pos)
 	})
@@ -63,8 +65,8 @@ func (s *Spec) Digest() string { return s.digest }
 // A Builder is what a binding's constructor is given.
 type Builder struct {
 	*component.Builder
-	namespace string
-	links     []func(body, Resolver)
+	parts Parts
+	links []func(body, Resolver)
 }
 
 // A Resolver finds a binding that is in service by its qualified name.
@@ -72,8 +74,8 @@ type Resolver func(namespace, name string) *stream.Node
 
 // Build makes the binding: its faces are in b.Node then, its listeners and tasks in b. The Binding is what can be
 // linked.
-func (s *Spec) Build(b *component.Builder) (*Binding, error) {
-	builder := &Builder{Builder: b, namespace: s.Namespace}
+func (s *Spec) Build(b *component.Builder, parts Parts) (*Binding, error) {
+	builder := &Builder{Builder: b, parts: parts}
 	if err := s.build(builder); err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (c *checker) check(ctx context.Context, env *Env, s *settings, name string)
 		fmt.Fprintf(env.Stderr, "gozilla: %v\n", err)
 		return nil, false
 	}
-	plan := engine.Load(config.Source{Name: name, Text: text, Env: env.LookupEnv}, engine.Options{Strict: c.strict})
+	plan := engine.Load(ctx, config.Source{Name: name, Text: text, Env: env.LookupEnv}, engine.Options{Strict: c.strict, Authorization: s.authorization})
 	if !c.json {
 		plan.Report.Write(env.Stderr, env.IsTerminal(env.Stderr))
 	}

@@ -55,6 +55,8 @@ var properties = []property{
 	{"zilla.engine.verbose", "Whether to show what was loaded.", yes(func(s *settings) *bool { return &s.verbose })},
 	{"zilla.engine.verbose.events", "Whether to print events.", yes(func(s *settings) *bool { return &s.events })},
 	{"zilla.engine.diagnostics.directory", "The directory for what SIGUSR2 asks for.", text(func(s *settings) *string { return &s.diagnostics })},
+	{"zilla.binding.tls.handshake.timeout", "The seconds that a TLS handshake may take, on either side; see gozilla.limits.handshake.",
+		func(s *settings, value string) error { return s.setLimit("handshake", value+"s") }},
 	{"zilla.filesystem.http.authorization", "The Authorization header with which a configuration is fetched by http or https.", text(func(s *settings) *string { return &s.authorization })},
 }
 
@@ -105,7 +107,7 @@ func (s *settings) set(name, value string) (inertly bool, err error) {
 	if name == "" {
 		return false, errors.New("a property needs a name")
 	}
-	if key, ok := strings.CutPrefix(name, limitPrefix); ok {
+	if key, ok := strings.CutPrefix(name, limitPrefix); ok && isLimit(key) {
 		return false, s.setLimit(key, value)
 	}
 	for _, p := range properties {
@@ -122,12 +124,12 @@ func (s *settings) set(name, value string) (inertly bool, err error) {
 	return false, fmt.Errorf("there is no property %s%s", name, didYouMean(name, propertyNames()))
 }
 
+func isLimit(key string) bool {
+	return slices.ContainsFunc(config.ShapeOf[stream.Limits]().Fields, func(f *config.Shape) bool { return f.Key == key })
+}
+
 // setLimit sets one of the limits, as the same key would be set in a file.
 func (s *settings) setLimit(key, value string) error {
-	if !slices.ContainsFunc(config.ShapeOf[stream.Limits]().Fields, func(f *config.Shape) bool { return f.Key == key }) {
-		name := limitPrefix + key
-		return fmt.Errorf("there is no property %s%s", name, didYouMean(name, propertyNames()))
-	}
 	s.limitTexts[key] = value
 	var text strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(s.limitTexts)) {

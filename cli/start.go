@@ -200,7 +200,7 @@ func (s *starter) load(ctx context.Context) (*engine.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := engine.Load(config.Source{Name: name, Text: text, Env: s.env.LookupEnv}, engine.Options{System: s.systemExporters()})
+	plan := engine.Load(ctx, config.Source{Name: name, Text: text, Env: s.env.LookupEnv}, engine.Options{System: s.systemExporters(), Authorization: s.settings.authorization})
 	if plan.Report.Err() != nil {
 		s.show(plan.Report)
 		return nil, errShown

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"gozilla/config"
 	"gozilla/stream"
 	"gozilla/telemetry"
 )
@@ -18,6 +19,7 @@ type Builder struct {
 	Host    *stream.Host
 	Log     *slog.Logger // knows the component's name already
 	Metrics *telemetry.Metrics
+	Report  *config.Report // is told, by the constructor, what only those know who have everything at hand
 
 	listeners []Listening
 	tasks     []Task

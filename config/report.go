@@ -40,6 +40,9 @@ func (r *Report) Errorf(at Pos, format string, a ...any) *Fault {
 	return r.add(at, false, format, a)
 }
 
+// Errors is how many errors there are so far; warnings do not count.
+func (r *Report) Errors() int { return r.errors }
+
 // Warnf adds a warning.
 func (r *Report) Warnf(at Pos, format string, a ...any) *Fault { return r.add(at, true, format, a) }
 

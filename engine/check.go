@@ -18,7 +18,7 @@ import (
 )
 
 // unbuiltSystem are the bindings of the system namespace that zilla has and this build does not.
-var unbuiltSystem = []string{"tls_client", "http_client"}
+var unbuiltSystem = []string{"http_client"}
 
 // check tells what is wrong with the graph: references that lead nowhere, streams that a binding does not take, loops,
 // and, as a warning, bindings that no stream comes to.
@@ -55,6 +55,10 @@ func (p *Plan) resolve(b *planned) {
 		case "guard":
 			if s == nil || s.config.Guards[name] == nil {
 				p.missing(ref, s, func(s *space) map[string]*config.Node { return s.config.Guards })
+			}
+		case "vault":
+			if s == nil || s.config.Vaults[name] == nil {
+				p.missing(ref, s, func(s *space) map[string]*config.Node { return s.config.Vaults })
 			}
 		}
 	}
@@ -274,13 +278,13 @@ func selects(s *space, b *planned) func(metric string) bool {
 	}
 }
 
-// checkPorts tells of ports that two components of the file want. It builds them for that, which does no IO, and lets
-// them go again.
-func (p *Plan) checkPorts() {
+// try builds the components, which does no IO, and lets them go again. So it tells what only their constructors know, and
+// of ports that two of them want.
+func (p *Plan) try() {
 	if p.Report.Err() != nil {
 		return
 	}
-	host := stream.NewHost(stream.DefaultLimits(), nil)
+	host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 1, false))
 	instances := New(host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler)).build(p)
 	taken := map[component.Listener]*instance{} // by host and port only
 	for _, in := range instances {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestFaults(t *testing.T) {
 
 func load(yaml string, o engine.Options) *engine.Plan {
 	env := func(name string) (string, bool) { return "secret", name == "SECRET" }
-	return engine.Load(config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: env}, o)
+	return engine.Load(context.Background(), config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: env}, o)
 }
 
 func TestEmpty(t *testing.T) {

@@ -11,7 +11,10 @@ import (
 	"gozilla/binding"
 	"gozilla/component"
 	"gozilla/config"
+	"gozilla/exporter"
+	"gozilla/guard"
 	"gozilla/stream"
+	"gozilla/vault"
 )
 
 // An instance is a component in service. Its identity is namespace:name, type, kind and digest; routes, exit, guarded
@@ -36,20 +39,19 @@ type instance struct {
 // exits before them.
 func (e *Engine) build(p *Plan) []*instance {
 	var all []*instance
+	parts := binding.Parts{Vaults: map[string]vault.Vault{}, Guards: map[string]guard.Guard{}}
+	exporters := map[string]exporter.None{}
 	for _, s := range p.spaces {
-		for name, d := range s.guards {
-			all = append(all, buildOther(e, p, s, name, "guard", d))
-		}
-		for name, d := range s.exporters {
-			all = append(all, buildOther(e, p, s, name, "exporter", d))
-		}
+		all = append(all, buildOthers(e, p, s, "vault", s.vaults, parts.Vaults)...)
+		all = append(all, buildOthers(e, p, s, "guard", s.guards, parts.Guards)...)
+		all = append(all, buildOthers(e, p, s, "exporter", s.exporters, exporters)...)
 	}
 	for _, b := range p.bindings {
 		node := &stream.Node{Namespace: b.Namespace, Name: b.Name, Type: b.Type, Kind: string(b.Kind)}
-		in := e.instance(node, b.Source, b.Digest())
+		in := e.instance(p.Report, node, b.Source, b.Digest())
 		in.spec = b.Spec
 		var err error
-		if in.binding, err = b.Build(in.builder); err != nil {
+		if in.binding, err = b.Build(in.builder, parts); err != nil {
 			p.Report.Errorf(b.Pos, "%v", err)
 		}
 		in.undo = append(in.undo, e.metrics.Streams(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
@@ -58,19 +60,25 @@ func (e *Engine) build(p *Plan) []*instance {
 	return all
 }
 
-func buildOther[T any](e *Engine, p *Plan, s *space, name, category string, d *drafted[T]) *instance {
-	node := &stream.Node{Namespace: s.name, Name: name, Type: d.typ, Kind: category}
-	in := e.instance(node, d.node, d.Digest)
-	if _, err := d.Build(in.builder); err != nil {
-		p.Report.Errorf(d.node.Pos, "%v", err)
+// buildOthers makes the components of one category, and puts them into made by their qualified names.
+func buildOthers[T any](e *Engine, p *Plan, s *space, category string, drafts map[string]*drafted[T], made map[string]T) []*instance {
+	var all []*instance
+	for name, d := range drafts {
+		node := &stream.Node{Namespace: s.name, Name: name, Type: d.typ, Kind: category}
+		in := e.instance(p.Report, node, d.node, d.Digest)
+		var err error
+		if made[node.String()], err = d.Build(in.builder); err != nil {
+			p.Report.Errorf(d.node.Pos, "%v", err)
+		}
+		all = append(all, in)
 	}
-	return in
+	return all
 }
 
-func (e *Engine) instance(node *stream.Node, source *config.Node, digest string) *instance {
+func (e *Engine) instance(r *config.Report, node *stream.Node, source *config.Node, digest string) *instance {
 	in := &instance{node: node, source: source, digest: digest}
 	in.builder = &component.Builder{
-		Node: node, Host: e.host, Metrics: e.metrics,
+		Node: node, Host: e.host, Metrics: e.metrics, Report: r,
 		Log: e.log.With(slog.String("component", node.String())),
 	}
 	return in

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"gozilla/config"
 	"gozilla/exporter"
 	"gozilla/guard"
+	"gozilla/internal/fetch"
+	"gozilla/vault"
 )
 
 // system is the namespace of the bindings that every configuration may name without declaring them.
@@ -18,7 +21,6 @@ const system = "sys"
 
 // The categories of which this build has no types yet.
 var unbuilt = []*component.Registry[component.Type]{
-	component.NewRegistry[component.Type]("vault", "filesystem"),
 	component.NewRegistry[component.Type]("store", "memory"),
 	component.NewRegistry[component.Type]("catalog", "inline", "filesystem", "schema-registry",
 		"karapace-schema-registry", "karapace", "apicurio-registry", "apicurio"),
@@ -36,7 +38,8 @@ type Plan struct {
 type space struct {
 	name      string
 	config    *config.Namespace
-	bindings  map[string]*planned // without what could not be decoded: see declared
+	bindings  map[string]*planned // without what could not be decoded
+	vaults    map[string]*drafted[vault.Vault]
 	guards    map[string]*drafted[guard.Guard]
 	exporters map[string]*drafted[exporter.None]
 }
@@ -52,20 +55,23 @@ type planned struct {
 // drafted is another component on its way into service.
 type drafted[T any] struct {
 	*component.Draft[T]
-	name string
-	typ  string
-	node *config.Node
+	name   string
+	typ    string
+	node   *config.Node
+	broken bool // it has faults
 }
 
 // Options are how a configuration is read.
 type Options struct {
 	Strict bool   // refuse what zilla does not take
 	System string // YAML of further exporters in the system namespace
+
+	Authorization string // the header's value for files that are fetched by http or https
 }
 
-// Load reads and checks a configuration. It does no IO. Every fault is in the plan's Report; a text without a
-// namespace is a plan that serves nothing.
-func Load(source config.Source, o Options) *Plan {
+// Load checks a configuration, and reads the files that its components name; ctx bounds that. Every fault is in the
+// plan's Report; a text without a namespace is a plan that serves nothing.
+func Load(ctx context.Context, source config.Source, o Options) *Plan {
 	p := &Plan{Report: &config.Report{Strict: o.Strict}}
 	for _, doc := range config.Parse(p.Report, source) {
 		p.addSpace(config.Decode[config.Namespace](p.Report, doc, "a namespace"))
@@ -75,8 +81,29 @@ func Load(source config.Source, o Options) *Plan {
 		p.decode(s)
 	}
 	p.check()
-	p.checkPorts()
+	p.loadFiles(&component.Loader{
+		Report: p.Report,
+		Read: func(name string) ([]byte, error) {
+			return fetch.Read(ctx, fetch.Resolve(source.Name, name), fetch.Options{Max: maxFile, Authorization: o.Authorization, Required: true})
+		},
+		Path: func(name string) string { return fetch.Path(fetch.Resolve(source.Name, name)) },
+	})
+	p.try()
 	return p
+}
+
+// maxFile is how many bytes a file may have that a component names.
+const maxFile = 64 << 20
+
+// loadFiles has those components read their files that have some.
+func (p *Plan) loadFiles(l *component.Loader) {
+	for _, s := range p.spaces {
+		for _, name := range inOrder(s.config.Vaults) {
+			if d := s.vaults[name]; d != nil && !d.broken && d.Load != nil {
+				d.Load(l)
+			}
+		}
+	}
 }
 
 // Empty reports whether the plan serves nothing.
@@ -120,12 +147,16 @@ func (p *Plan) addSystem(exporters string) {
 
 func (p *Plan) decode(s *space) {
 	s.bindings = map[string]*planned{}
+	s.vaults = map[string]*drafted[vault.Vault]{}
 	s.guards = map[string]*drafted[guard.Guard]{}
 	s.exporters = map[string]*drafted[exporter.None]{}
-	for i, of := range []map[string]*config.Node{s.config.Vaults, s.config.Stores, s.config.Catalogs} {
+	for i, of := range []map[string]*config.Node{s.config.Stores, s.config.Catalogs} {
 		for _, name := range inOrder(of) {
 			p.typeOf(unbuilt[i].Name(), name, of[name], func(n *config.Node) { unbuilt[i].Find(p.Report, n) })
 		}
+	}
+	for _, name := range inOrder(s.config.Vaults) {
+		decodeOther(p, s.vaults, vault.Registry, name, s.config.Vaults[name], func(t vault.Type) component.Recipe[vault.Vault] { return t.Recipe })
 	}
 	for _, name := range inOrder(s.config.Guards) {
 		decodeOther(p, s.guards, guard.Registry, name, s.config.Guards[name], func(t guard.Type) component.Recipe[guard.Guard] { return t.Recipe })
@@ -158,8 +189,9 @@ func decodeOther[T any, C component.Type](p *Plan, into map[string]*drafted[T], 
 		if !ok {
 			return
 		}
+		before := p.Report.Errors()
 		draft := recipe(t).Decode(p.Report, n, config.A(typ.Value+" "+types.Name()))
-		into[name] = &drafted[T]{Draft: draft, name: name, typ: typ.Value, node: n}
+		into[name] = &drafted[T]{Draft: draft, name: name, typ: typ.Value, node: n, broken: p.Report.Errors() > before}
 	})
 }
 

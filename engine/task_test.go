@@ -24,7 +24,7 @@ func newInstance(t *testing.T) (*Engine, *instance) {
 	host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 100, false))
 	e := New(host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler))
 	node := &stream.Node{Namespace: "test", Name: "north", Type: "test", Kind: "server"}
-	in := e.instance(node, &config.Node{}, "")
+	in := e.instance(&config.Report{}, node, &config.Node{}, "")
 	in.begin(stream.WithHost(t.Context(), host))
 	return e, in
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"gozilla/component"
+	"gozilla/config"
 	"gozilla/stream"
 )
 
@@ -33,6 +34,20 @@ type Head struct {
 // Register adds a guard type; C is the config struct of its body, which embeds Head.
 func Register[C any](name string, construct func(*component.Builder, *C) (Guard, error)) {
 	Registry.Register(name, Type{component.Make(construct)})
+}
+
+// Ref names a guard, in a config struct.
+type Ref string
+
+// Pattern is what the reference looks like.
+func (Ref) Pattern() string { return config.Ref("").Pattern() }
+
+// Words says what it is.
+func (Ref) Words() string { return config.Ref("").Words() }
+
+// Refers is how the engine finds what a component refers to.
+func (r Ref) Refers() (category string, names []config.Ref) {
+	return "guard", []config.Ref{config.Ref(r)}
 }
 
 var _ component.Type = Type{}

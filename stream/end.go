@@ -69,6 +69,14 @@ func (c *Cut) Error() string {
 
 func (c *Cut) Unwrap() error { return c.Err }
 
+// Told is how a stream ended whose peer needs no reset to know: a protocol above has said it in its own words, such as
+// an alert or a close_notify. Where a TCP connection would be reset, it is closed in order.
+type Told struct{ Err error }
+
+func (t *Told) Error() string { return t.Err.Error() }
+
+func (t *Told) Unwrap() error { return t.Err }
+
 // verdict translates the error that a stream ended with into the words of its record.
 func verdict(err error) (by telemetry.Side, reason, details string) {
 	var cut *Cut

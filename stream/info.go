@@ -9,8 +9,9 @@ import (
 // Info are the facts that travel beside a stream. It is never changed once passed on: who learns something passes on
 // a copy.
 type Info struct {
-	Source Addr // who opened the stream, the client
-	Dest   Addr // whom it wanted to reach
+	Source   Addr // who opened the stream, the client
+	Dest     Addr // whom it wanted to reach
+	Datagram bool // that they spoke in datagrams, as a PROXY header says
 	// Authority is the name that the client asked for (a TLS server name, a host), ALPN the protocol it agreed on and
 	// Namespace the network namespace that a PROXY header named; each "" if not known.
 	Authority, ALPN, Namespace string
@@ -27,11 +28,13 @@ type Secure struct {
 	Key       string // key algorithm of the peer's certificate
 }
 
-// Addr is one end of a stream: an IP address or a host name, and a port. The zero value is no address.
+// Addr is one end of a stream: an IP address or a host name, and a port; or the path of a unix socket. The zero value
+// is no address.
 type Addr struct {
 	IP   netip.Addr // valid, or
 	Host string     // a name that is yet to be resolved
 	Port uint16
+	Path string // of a unix socket
 }
 
 // AddrOf is the address that a socket reports. IPv4 in IPv6 is unwrapped, so that one client has one address.
@@ -44,18 +47,20 @@ func AddrOf(a net.Addr) Addr {
 }
 
 // Valid reports whether a names anything.
-func (a Addr) Valid() bool { return a.IP.IsValid() || a.Host != "" }
+func (a Addr) Valid() bool { return a.IP.IsValid() || a.Host != "" || a.Path != "" }
 
 // AddrPort is the address for those that hold an IP address, else the zero value.
 func (a Addr) AddrPort() netip.AddrPort { return netip.AddrPortFrom(a.IP, a.Port) }
 
-// String is host:port, with brackets around IPv6, or "" for no address.
+// String is host:port, with brackets around IPv6, or unix:path, or "" for no address.
 func (a Addr) String() string {
 	switch {
 	case a.IP.IsValid():
 		return a.AddrPort().String()
 	case a.Host != "":
 		return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+	case a.Path != "":
+		return "unix:" + a.Path
 	}
 	return ""
 }

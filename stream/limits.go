@@ -26,6 +26,9 @@ type Limits struct {
 	Head Count
 	// The longest time until the bytes are there that decide where a stream goes.
 	HeadTime time.Duration `config:"headtime"`
+	// The longest time that a TLS handshake may take, on either side. Also set with
+	// zilla.binding.tls.handshake.timeout, in seconds.
+	Handshake time.Duration
 	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
 	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
@@ -43,6 +46,7 @@ func (l *Limits) Defaults() {
 	l.Dial = 10 * time.Second
 	l.Head = 64 << 10
 	l.HeadTime = 10 * time.Second
+	l.Handshake = 10 * time.Second
 	l.Queue = 256 << 10
 	l.Stall = 5 * time.Second
 	l.Drain = 30 * time.Second

@@ -51,10 +51,12 @@ type Phase uint8
 
 // The phases, in the order in which they usually come. Each is marked once, what comes after counts for nothing.
 const (
-	Accepted  Phase = iota // the way on is found
-	DialBegan              // something is about to be dialled
-	DialEnded              // and was reached, or not
-	FirstByte              // the first byte went back to who opened the stream
+	Accepted   Phase = iota // the way on is found
+	ShakeBegan              // the client and we are about to agree on TLS
+	ShakeEnded              // and have, or have not
+	DialBegan               // something is about to be dialled
+	DialEnded               // and was reached, or not
+	FirstByte               // the first byte went back to who opened the stream
 	phases
 )
 
@@ -279,10 +281,17 @@ func (s *Scope) Record() telemetry.Record {
 	r.Received, r.Sent = s.received.Load(), s.sent.Load()
 	r.Accept = time.Duration(s.marks[Accepted].Load())
 	r.FirstByte = time.Duration(s.marks[FirstByte].Load())
-	if began, ended := s.marks[DialBegan].Load(), s.marks[DialEnded].Load(); ended > began {
-		r.Dial = time.Duration(ended - began)
-	}
+	r.Handshake = s.between(ShakeBegan, ShakeEnded)
+	r.Dial = s.between(DialBegan, DialEnded)
 	return r
+}
+
+// between is the time between two phases, 0 if they have not both been reached.
+func (s *Scope) between(from, to Phase) time.Duration {
+	if began, ended := s.marks[from].Load(), s.marks[to].Load(); ended > began {
+		return time.Duration(ended - began)
+	}
+	return 0
 }
 
 // routeNames are those of the first routes, made once.

@@ -17,6 +17,12 @@ type Record struct {
 
 	Received, Sent int64 // bytes from and to the client
 
+	Authority string // the name that the client asked for, "" if not known
+	ALPN      string // the protocol that was agreed on
+	TLS       string // the version of TLS on the client's side, TLSv1.3; "" for none
+	Identity  string // who the client is, by the certificate that it has shown or a guard
+
+	Handshake time.Duration // how long agreeing on TLS with the client took; 0: there was none
 	Accept    time.Duration // from Start until it was sent on: how long its route took to find
 	Dial      time.Duration // how long dialling took, name resolution included; 0: there was none
 	FirstByte time.Duration // from Start to the first byte sent back to the client; 0: there was none

@@ -24,6 +24,10 @@ func (r *Record) Text() string {
 	b = strconv.AppendInt(b, r.Received, 10)
 	b = append(b, " sent "...)
 	b = strconv.AppendInt(b, r.Sent, 10)
+	b = r.appendFacts(b)
+	if r.Handshake > 0 {
+		b = append(append(b, " handshake "...), short(r.Handshake)...)
+	}
 	if r.Dial > 0 {
 		b = append(append(b, " dial "...), short(r.Dial)...)
 	}
@@ -77,6 +81,18 @@ func (r *Record) appendPath(b []byte) []byte {
 	return b
 }
 
+// appendFacts appends what the client has said of itself.
+func (r *Record) appendFacts(b []byte) []byte {
+	for _, fact := range []struct{ name, value string }{
+		{" tls ", r.TLS}, {" authority ", r.Authority}, {" alpn ", r.ALPN}, {" identity ", r.Identity},
+	} {
+		if fact.value != "" {
+			b = appendOneLine(append(b, fact.name...), fact.value)
+		}
+	}
+	return b
+}
+
 // short is a duration with about three digits, which is what people read of it.
 func short(d time.Duration) string {
 	unit := time.Duration(1)
@@ -95,6 +111,11 @@ type recordJSON struct {
 	Path        []stepJSON `json:"path,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
+	TLS         string     `json:"tls,omitempty"`
+	Authority   string     `json:"authority,omitempty"`
+	ALPN        string     `json:"alpn,omitempty"`
+	Identity    string     `json:"identity,omitempty"`
+	Handshake   float64    `json:"handshake_ms,omitempty"`
 	Dial        float64    `json:"dial_ms,omitempty"`
 	Accept      float64    `json:"accept_ms,omitempty"`
 	FirstByte   float64    `json:"first_byte_ms,omitempty"`
@@ -119,7 +140,8 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 		ID: r.ID, Start: r.Start.UTC().Format(startLayout),
 		Source: addrText(r.Source), Dest: addrText(r.Dest), Target: r.Target,
 		Received: r.Received, Sent: r.Sent,
-		Accept: millis(r.Accept), Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
+		TLS: r.TLS, Authority: r.Authority, ALPN: r.ALPN, Identity: r.Identity,
+		Handshake: millis(r.Handshake), Accept: millis(r.Accept), Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
 		By: r.By, Reason: r.Reason, Err: r.Err,
 		RTT: millis(r.RTT), Retransmits: r.Retransmits,
 	}
@@ -141,7 +163,8 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	}
 	*r = Record{
 		ID: j.ID, Start: start.Local(), Target: j.Target, Received: j.Received, Sent: j.Sent,
-		Accept: fromMillis(j.Accept), Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
+		TLS: j.TLS, Authority: j.Authority, ALPN: j.ALPN, Identity: j.Identity,
+		Handshake: fromMillis(j.Handshake), Accept: fromMillis(j.Accept), Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
 		By: j.By, Reason: j.Reason, Err: j.Err, RTT: fromMillis(j.RTT), Retransmits: j.Retransmits,
 	}
 	for _, s := range j.Path {
@@ -178,7 +201,7 @@ func fromMillis(ms float64) time.Duration {
 
 // logRecord writes a record to a process's log.
 func logRecord(l *slog.Logger, r *Record) {
-	attrs := make([]any, 0, 15)
+	attrs := make([]any, 0, 20)
 	add := func(known bool, a slog.Attr) {
 		if known {
 			attrs = append(attrs, a)
@@ -192,6 +215,11 @@ func logRecord(l *slog.Logger, r *Record) {
 	add(len(path) > 0, slog.String("path", string(path[min(1, len(path)):])))
 	add(true, slog.Int64("received", r.Received))
 	add(true, slog.Int64("sent", r.Sent))
+	add(r.TLS != "", slog.String("tls", r.TLS))
+	add(r.Authority != "", slog.String("authority", r.Authority))
+	add(r.ALPN != "", slog.String("alpn", r.ALPN))
+	add(r.Identity != "", slog.String("identity", r.Identity))
+	add(r.Handshake > 0, slog.Duration("handshake", r.Handshake))
 	add(r.Dial > 0, slog.Duration("dial", r.Dial))
 	add(r.Accept > time.Millisecond, slog.Duration("accept", r.Accept))
 	add(r.FirstByte > 0, slog.Duration("first_byte", r.FirstByte))

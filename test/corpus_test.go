@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 )
 
 func load(f corpus.File, strict bool) *engine.Plan {
-	return engine.Load(config.Source{Name: f.Name, Text: []byte(f.Text), Env: corpus.Env}, engine.Options{Strict: strict})
+	return engine.Load(context.Background(), config.Source{Name: f.Name, Text: []byte(f.Text), Env: corpus.Env}, engine.Options{Strict: strict})
 }
 
 func TestCorpus(t *testing.T) {

@@ -320,7 +320,7 @@ func newFake(t *testing.T) *fake {
 		group: make(chan *conn.PipeConn, 1),
 	}
 	b := &component.Builder{Node: &stream.Node{Namespace: "test", Name: "fan"}, Host: f.host}
-	built, err := spec.Build(b)
+	built, err := spec.Build(b, binding.Parts{})
 	if err != nil {
 		t.Fatal(err)
 	}

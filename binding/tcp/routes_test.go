@@ -97,7 +97,7 @@ func testClient(t *testing.T, host *stream.Host, yaml string) *client {
 	if err := r.Err(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := spec.Build(&component.Builder{Node: &stream.Node{Namespace: "test", Name: "south"}, Host: host})
+	b, err := spec.Build(&component.Builder{Node: &stream.Node{Namespace: "test", Name: "south"}, Host: host}, binding.Parts{})
 	if err != nil {
 		t.Fatal(err)
 	}

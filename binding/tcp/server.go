@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 
@@ -62,9 +63,13 @@ func (s *server) route(scope *stream.Scope, c *net.TCPConn, about *stream.Info) 
 func hangUp(scope *stream.Scope, c *net.TCPConn, err error) {
 	rtt, again := measured(c)
 	scope.SetRecord(func(r *telemetry.Record) { r.RTT, r.Retransmits = rtt, again })
-	if err != nil {
+	var told *stream.Told
+	if err != nil && !errors.As(err, &told) {
 		conn.Abort(c)
 		return
+	}
+	if told != nil {
+		c.CloseWrite() // else what the client has sent on would turn the close into a reset
 	}
 	c.Close()
 }

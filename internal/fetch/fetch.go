@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -20,10 +21,11 @@ const timeout = 30 * time.Second
 type Options struct {
 	Max           int64  // bytes; what has more is refused
 	Authorization string // the header's value for http and https, "" for none
+	Required      bool   // what is not there is an error
 }
 
-// Read gives the content of a path, a file: or an http(s): address. What is not there is empty: a file that does not
-// exist, and a server's 204 or 404.
+// Read gives the content of a path, a file: or an http(s): address. What is not there is empty, unless it is required:
+// a file that does not exist, and a server's 204 or 404.
 func Read(ctx context.Context, address string, o Options) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil && isAddress(address) {
@@ -34,11 +36,11 @@ func Read(ctx context.Context, address string, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read the configuration: its address is wrong: %w", err)
 	}
 	if err != nil || len(u.Scheme) < 2 { // a path, on some systems one with a drive
-		return readFile(address, o.Max)
+		return readFile(address, o)
 	}
 	switch strings.ToLower(u.Scheme) {
 	case "file":
-		return readFile(filePath(u), o.Max)
+		return readFile(filePath(u), o)
 	case "http", "https":
 		return get(ctx, u, o)
 	}
@@ -62,9 +64,41 @@ func filePath(u *url.URL) string {
 	return u.Path
 }
 
-func readFile(path string, max int64) ([]byte, error) {
+// Resolve is the address of what a text at base calls name: a path, or an address of its own. Paths are relative to the
+// folder of base.
+func Resolve(base, name string) string {
+	if isAddress(name) || filepath.IsAbs(name) && !isRemote(base) {
+		return name
+	}
+	if u, err := url.Parse(base); err == nil && isAddress(base) {
+		if isRemote(base) {
+			return u.ResolveReference(&url.URL{Path: filepath.ToSlash(name)}).String()
+		}
+		base = filePath(u)
+	}
+	return filepath.Join(filepath.Dir(base), filepath.FromSlash(name))
+}
+
+// Path is the path of an address that is a file of this machine, else "".
+func Path(address string) string {
+	switch u, err := url.Parse(address); {
+	case !isAddress(address):
+		return address
+	case err != nil || isRemote(address):
+		return ""
+	default:
+		return filePath(u)
+	}
+}
+
+// isRemote reports whether an address is one of an HTTP server.
+func isRemote(address string) bool {
+	return isAddress(address) && !strings.HasPrefix(strings.ToLower(address), "file:")
+}
+
+func readFile(path string, o Options) ([]byte, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && !o.Required {
 		return nil, nil
 	}
 	if err != nil {
@@ -74,7 +108,7 @@ func readFile(path string, max int64) ([]byte, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("cannot read %s: it is a directory", path)
 	}
-	return readAll(f, path, max)
+	return readAll(f, path, o.Max)
 }
 
 // bare is an error without the path, which is said already.
@@ -121,6 +155,9 @@ func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
 	case http.StatusOK:
 		return readAll(resp.Body, u.Redacted(), o.Max)
 	case http.StatusNoContent, http.StatusNotFound:
+		if o.Required {
+			return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
+		}
 		return nil, nil
 	}
 	return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)

@@ -33,7 +33,7 @@ func newEngine(host *stream.Host) *engine.Engine {
 }
 
 func load(yaml string) *engine.Plan {
-	return engine.Load(config.Source{Name: "zilla.yaml", Text: []byte(yaml)}, engine.Options{})
+	return engine.Load(context.Background(), config.Source{Name: "zilla.yaml", Text: []byte(yaml)}, engine.Options{})
 }
 
 const echo = `name: test

@@ -88,7 +88,7 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 	g.Host = stream.NewHost(&o.limits, telemetry.NewLog(log, int(o.limits.Records), false))
 	g.Host.Traces = o.traces
 	g.Engine = engine.New(g.Host, g.Metrics, log)
-	plan := engine.Load(config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: func(name string) (string, bool) {
+	plan := engine.Load(t.Context(), config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: func(name string) (string, bool) {
 		v, ok := o.env[name]
 		return v, ok
 	}}, engine.Options{})

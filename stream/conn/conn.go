@@ -14,6 +14,17 @@ type Conn interface {
 	CloseWrite() error
 }
 
+// A Waiter is a Conn that can wait for bytes without a buffer to put them in, so that who reads from it needs none while
+// nothing moves.
+type Waiter interface {
+	Conn
+	// Await returns once something has come, be it the end. An error is that of a deadline.
+	Await() error
+	// ReadNow reads what has come, as much as p has room for, and never waits. No bytes and no error is that what has
+	// come is not complete yet.
+	ReadNow(p []byte) (int, error)
+}
+
 // A Server is given byte streams that arrived.
 type Server interface {
 	// ServeConn serves c and returns when the stream is over; how it ended is the error. ctx is, or belongs to, the

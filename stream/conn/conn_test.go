@@ -3,6 +3,7 @@ package conn_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -104,7 +105,8 @@ func (r *rig) arrive(t testing.TB, about *stream.Info) conn.Conn {
 	client, ours := r.front(t)
 	s := r.host.Arrive(r.ctx, r.node)
 	s.OnEnd(func(err error) {
-		if err != nil {
+		var told *stream.Told
+		if err != nil && !errors.As(err, &told) {
 			conn.Abort(ours)
 			return
 		}

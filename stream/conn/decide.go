@@ -18,6 +18,11 @@ type Decider interface {
 	Decide(ctx context.Context, about *stream.Info, head []byte) (Decision, error)
 }
 
+// A Witness is a Decider that wants to know of streams that arrived and could not be decided: err is why.
+type Witness interface {
+	Undecided(ctx context.Context, err error)
+}
+
 // Decision is where a stream goes.
 type Decision struct {
 	To    Port         // nil: more bytes are needed
@@ -26,7 +31,7 @@ type Decision struct {
 }
 
 // Deciding is the port of a binding that decides. The bytes that it has seen are passed on unread, and the bound on
-// their number and time are the limits Head and HeadTime.
+// their number and time are the limits Head and HeadTime: a stream that exceeds one is closed in order.
 func Deciding(d Decider) Port { return deciding{d} }
 
 type deciding struct{ Decider }
@@ -34,6 +39,9 @@ type deciding struct{ Decider }
 func (p deciding) ServeConn(ctx context.Context, c Conn, about *stream.Info) error {
 	how, head, err := p.readHead(ctx, c, about)
 	if err != nil {
+		if w, ok := p.Decider.(Witness); ok {
+			w.Undecided(ctx, err)
+		}
 		return err
 	}
 	if rest := head[how.Used:]; len(rest) > 0 {
@@ -61,7 +69,7 @@ func (p deciding) readHead(ctx context.Context, c Conn, about *stream.Info) (how
 	}()
 	for {
 		if len(head) == int(limits.Head) {
-			return how, nil, stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))
+			return how, nil, &stream.Told{Err: stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))}
 		}
 		if head, err = readMore(c, head, int(limits.Head)); err != nil {
 			return how, nil, headError(ctx, err, len(head))
@@ -90,7 +98,7 @@ func headError(ctx context.Context, err error, n int) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return stream.Refuse(stream.Timeout, "undecided after %d bytes and %v", n, stream.From(ctx).Limits().HeadTime)
+		return &stream.Told{Err: stream.Refuse(stream.Timeout, "undecided after %d bytes and %v", n, stream.From(ctx).Limits().HeadTime)}
 	case errors.Is(err, io.EOF):
 		return stream.Refuse(stream.Invalid, "the stream ended after %d bytes, undecided", n)
 	}

@@ -107,7 +107,7 @@ func (never) Decide(context.Context, *stream.Info, []byte) (conn.Decision, error
 }
 
 func TestDecidingIsBounded(t *testing.T) {
-	f := func(name string, want stream.Reason, text string, client func(*conn.PipeConn)) {
+	f := func(name string, want stream.Reason, text, sees string, client func(*conn.PipeConn)) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, pipes, nil)
@@ -118,26 +118,26 @@ func TestDecidingIsBounded(t *testing.T) {
 			if reason, err := ended(t, r); reason != want || err.Error() != text {
 				t.Errorf("%s: it ended with %q, %v", name, reason, err)
 			}
-			if _, err := c.Read(make([]byte, 1)); conntestHow(err) != "rst" {
+			if _, err := c.Read(make([]byte, 1)); conntestHow(err) != sees {
 				t.Errorf("%s: the client saw %v", name, err)
 			}
 		})
 	}
-	f("bytes", stream.Invalid, "undecided after 65536 bytes", func(c *conn.PipeConn) {
+	f("bytes", stream.Invalid, "undecided after 65536 bytes", "fin", func(c *conn.PipeConn) {
 		c.SetWriteDeadline(time.Now().Add(time.Second))
 		c.Write(make([]byte, 1<<20))
 	})
-	f("time", stream.Timeout, "undecided after 3 bytes and 10s", func(c *conn.PipeConn) {
+	f("time", stream.Timeout, "undecided after 3 bytes and 10s", "fin", func(c *conn.PipeConn) {
 		c.Write([]byte("abc"))
 		time.Sleep(10 * time.Second)
 	})
-	f("slowly", stream.Timeout, "undecided after 10 bytes and 10s", func(c *conn.PipeConn) {
+	f("slowly", stream.Timeout, "undecided after 10 bytes and 10s", "fin", func(c *conn.PipeConn) {
 		for range 12 {
 			c.Write([]byte("x"))
 			time.Sleep(1100 * time.Millisecond)
 		}
 	})
-	f("end", stream.Invalid, "the stream ended after 3 bytes, undecided", func(c *conn.PipeConn) {
+	f("end", stream.Invalid, "the stream ended after 3 bytes, undecided", "rst", func(c *conn.PipeConn) {
 		c.Write([]byte("abc"))
 		c.CloseWrite()
 	})

@@ -31,7 +31,8 @@ type End struct {
 
 	head []byte // what was read ahead
 	sock socket
-	life life // tells whether the peer has aborted; nil: nothing does
+	wait Waiter // the Conn, if it is one
+	life life   // tells whether the peer has aborted; nil: nothing does
 
 	buf      *[bufferSize]byte // what Recv has read; nil while it waits
 	finished atomic.Bool       // what is sent has ended
@@ -60,6 +61,7 @@ func (e *End) init(c Conn) {
 	}
 	e.Conn = c
 	e.sock.init(c)
+	e.wait, _ = c.(Waiter)
 	e.life = lifeOf(c)
 }
 
@@ -76,9 +78,12 @@ func (e *End) Recv() ([]byte, error) {
 	}
 	var n int
 	var err error
-	if e.raw() {
+	switch {
+	case e.raw():
 		n, err = e.sock.recv(&e.buf)
-	} else {
+	case e.wait != nil:
+		n, err = e.recvReady()
+	default:
 		e.buf = buffers.Get().(*[bufferSize]byte)
 		n, err = e.Read(e.buf[:])
 	}
@@ -90,6 +95,20 @@ func (e *End) Recv() ([]byte, error) {
 		err = io.EOF
 	}
 	return nil, e.cut(e.truly(err))
+}
+
+// recvReady receives from a Conn that can wait by itself.
+func (e *End) recvReady() (int, error) {
+	for {
+		if err := e.wait.Await(); err != nil {
+			return 0, err
+		}
+		e.buf = buffers.Get().(*[bufferSize]byte)
+		if n, err := e.wait.ReadNow(e.buf[:]); n > 0 || err != nil {
+			return n, err
+		}
+		e.Release()
+	}
 }
 
 // truly tells an orderly end from one that only looks like it: the system gives the error of an abort once, and if a
@@ -107,6 +126,16 @@ func (e *End) Release() {
 		buffers.Put(e.buf)
 		e.buf = nil
 	}
+}
+
+// Write writes all of p, and waits for as long as the write deadline of the Conn allows. Unlike Send it leaves that
+// deadline alone.
+func (e *End) Write(p []byte) (int, error) {
+	if !e.raw() {
+		return e.Conn.Write(p)
+	}
+	n, err := e.sock.sendWait(p)
+	return n, e.cut(err)
 }
 
 // Send writes all of b.
@@ -178,7 +207,7 @@ func (e *End) write(b []byte, from *End) error {
 		e.lookAt(from)
 		defer e.lookAt(nil)
 	}
-	_, err := e.Write(b)
+	_, err := e.Conn.Write(b)
 	switch {
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return err

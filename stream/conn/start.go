@@ -51,8 +51,8 @@ func (e *ending) finish() {
 	e.scope.End(verdict(e.scope, e.err))
 }
 
-// contained is f on a goroutine beside that of serve: a fault of ours is its error.
-func contained(s *stream.Scope, f func() error) (err error) {
+// Contained is f on a goroutine beside that of serve: a fault of ours is its error.
+func Contained(s *stream.Scope, f func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = internalError(s, fault)

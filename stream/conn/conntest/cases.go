@@ -64,7 +64,8 @@ func thereAndBack(t *test) {
 	s.finish()
 	c.sees("fin", patience)
 	t.ended(telemetry.Client, "fin")
-	if r := t.record(); r.Received != 100 || r.Sent != 80 {
+	r := t.record()
+	if t.g.Adds && (r.Received <= 100 || r.Sent <= 80) || !t.g.Adds && (r.Received != 100 || r.Sent != 80) {
 		t.Errorf("the record says that %d bytes were received and %d sent, not 100 and 80", r.Received, r.Sent)
 	}
 }
@@ -421,7 +422,11 @@ func leaveIdle(t *test) {
 	}
 	t.cancel(stream.ErrDrained)
 	t.ended(telemetry.Gateway, "drain")
-	c.seesAbort(t)
+	if t.g.Parts {
+		c.sees("fin", within)
+	} else {
+		c.seesAbort(t)
+	}
 	s.seesAbort(t)
 }
 

@@ -35,6 +35,10 @@ type Gateway struct {
 	Hang func(t testing.TB) (client conn.Conn)
 	// Holds is how many bytes may be on their way while nobody reads: what the gateway and the system buffer.
 	Holds int
+	// Parts says that the client is told of a drain in a protocol's own words, so that it sees an orderly end.
+	Parts bool
+	// Adds says that the record counts more than what the suite sends, such as a handshake.
+	Adds bool
 	// Blind says that an abort cannot be told from an orderly end, or is not passed on. Nothing about aborts is
 	// tested then.
 	Blind bool

@@ -1,0 +1,60 @@
+package tls
+
+import (
+	"context"
+	"slices"
+
+	"gozilla/binding"
+	"gozilla/config"
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/telemetry"
+	"gozilla/wire/clienthello"
+)
+
+// A proxy chooses an exit by what the client says before anything is secured, and passes on what it has read.
+type proxy struct {
+	routes *binding.Routes[When, config.None, conn.Port]
+}
+
+func newProxy(b *binding.Builder, c *Proxy) (*proxy, error) {
+	return &proxy{binding.RoutesOf(b, &c.Routed, conn.Protocol)}, nil
+}
+
+func (p *proxy) conn() conn.Port { return conn.Deciding(p) }
+
+// Decide is part of conn.Decider. A connection whose port no route takes is refused at once; one whose hello none takes
+// is closed in order.
+func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (conn.Decision, error) {
+	port := about.Dest.Port
+	if len(head) == 0 {
+		_, err := p.pick(ctx, func(w *When) bool { return w.holdsForPort(port) })
+		return conn.Decision{}, err
+	}
+	hello, n, err := clienthello.Parse(head)
+	if err != nil {
+		return conn.Decision{}, &stream.Refused{Reason: stream.Invalid, Err: err}
+	}
+	if n == 0 {
+		return conn.Decision{}, nil
+	}
+	way, err := p.pick(ctx, func(w *When) bool {
+		if w.ALPN == "" {
+			return w.holdsFor(hello.ServerName, "", port)
+		}
+		return slices.ContainsFunc(hello.ALPN, func(alpn string) bool { return w.holdsFor(hello.ServerName, alpn, port) })
+	})
+	if err != nil {
+		return conn.Decision{}, &stream.Told{Err: err}
+	}
+	to := *about
+	if hello.ServerName != "" {
+		to.Authority = hello.ServerName
+		stream.From(ctx).SetRecord(func(r *telemetry.Record) { r.Authority = hello.ServerName })
+	}
+	return conn.Decision{To: way.Exit, About: &to}, nil
+}
+
+func (p *proxy) pick(ctx context.Context, match func(*When) bool) (*binding.Way[When, config.None, conn.Port], error) {
+	return p.routes.Pick(ctx, func(w *When) bool { return len(w.Trust) == 0 && w.Mutual != Shown(Required) && match(w) })
+}

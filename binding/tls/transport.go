@@ -1,0 +1,167 @@
+package tls
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"gozilla/stream/conn"
+)
+
+// A transport is what a tls.Conn stands on. It reads ahead as much as has come, and gives the bytes out record by record,
+// so that it knows where a record is complete; it gathers the records of one write into one system call. Bytes are
+// counted here, as they are on the wire.
+type transport struct {
+	end   *conn.End
+	count struct{ read, written func(int) }
+
+	// Of who reads:
+	in     []byte // what has come and was not given out; it stands in the End's buffer
+	left   int    // bytes of the current record that were not given out
+	head   [recordHead]byte
+	headed int   // bytes of head, while a header comes in pieces
+	over   error // what ended the reading
+	now    bool  // Read does not wait
+
+	mu     sync.Mutex // guards what follows
+	out    *[]byte    // what is held back
+	holds  bool
+	broken bool // something was not written
+}
+
+// recordHead is the length of the header of a TLS record (RFC 8446, section 5.1).
+const recordHead = 5
+
+// later is the error of a Read that does not wait. It is temporary, so that tls.Conn goes on where it was.
+type later struct{}
+
+func (later) Error() string   { return "nothing has come yet" }
+func (later) Timeout() bool   { return true }
+func (later) Temporary() bool { return true }
+
+// fill waits until something comes.
+func (t *transport) fill() error {
+	b, err := t.end.Recv()
+	if err != nil {
+		return err
+	}
+	t.count.read(len(b))
+	t.in = b
+	return nil
+}
+
+// Read gives out what has come, at most to the end of the current record.
+func (t *transport) Read(p []byte) (int, error) {
+	if len(t.in) == 0 {
+		switch {
+		case t.over != nil:
+			return 0, t.over
+		case t.now:
+			return 0, later{}
+		}
+		if err := t.fill(); err != nil {
+			return 0, t.ended(err)
+		}
+	}
+	n := t.give(p)
+	if t.in = t.in[n:]; len(t.in) == 0 {
+		t.end.Release()
+	}
+	return n, nil
+}
+
+// ended keeps an error that is there to stay.
+func (t *transport) ended(err error) error {
+	if e, ok := err.(net.Error); !ok || !e.Timeout() {
+		t.over = err
+	}
+	return err
+}
+
+// give copies into p what may be given out now, and follows where records end.
+func (t *transport) give(p []byte) int {
+	if t.left == 0 && t.headed == 0 && len(t.in) >= recordHead {
+		t.left = recordHead + recordLength(t.in)
+	}
+	if t.left > 0 {
+		n := copy(p, t.in[:min(t.left, len(t.in))])
+		t.left -= n
+		return n
+	}
+	n := copy(t.head[t.headed:], t.in[:min(len(p), len(t.in))])
+	copy(p, t.in[:n])
+	if t.headed += n; t.headed == recordHead {
+		t.left, t.headed = recordLength(t.head[:]), 0
+	}
+	return n
+}
+
+func recordLength(head []byte) int { return int(binary.BigEndian.Uint16(head[3:])) }
+
+// Write writes a record, or holds it back.
+func (t *transport) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.holds {
+		*t.out = append(*t.out, p...)
+		return len(p), nil
+	}
+	return t.write(p)
+}
+
+func (t *transport) write(p []byte) (int, error) {
+	n, err := t.end.Write(p)
+	t.count.written(n)
+	if err != nil {
+		t.broken = true
+	}
+	return n, err
+}
+
+// batch is how much plaintext is encrypted for one system call.
+const batch = 64 << 10
+
+// recordMost is the most plaintext that a record has (RFC 8446, section 5.1).
+const recordMost = 16 << 10
+
+// outs are buffers for what is held back: a batch, and what TLS adds to its records.
+var outs = sync.Pool{New: func() any { b := make([]byte, 0, batch+batch/recordMost*512); return &b }}
+
+// hold holds back what is written until flush. One goroutine at a time does both.
+func (t *transport) hold() {
+	t.mu.Lock()
+	t.out, t.holds = outs.Get().(*[]byte), true
+	t.mu.Unlock()
+}
+
+// flush writes what was held back.
+func (t *transport) flush() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, err := t.write(*t.out)
+	*t.out = (*t.out)[:0]
+	outs.Put(t.out)
+	t.out, t.holds = nil, false
+	return err
+}
+
+// whole reports whether all that was written has gone out.
+func (t *transport) whole() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.broken
+}
+
+// cut reports whether the connection has ended, while TLS has not said that it would.
+func (t *transport) cut() bool { return t.over == io.EOF }
+
+// Close is there for tls.Conn, which has no reason to call it: who made the connection closes it.
+func (t *transport) Close() error { return t.end.Conn.Close() }
+
+func (t *transport) LocalAddr() net.Addr                 { return t.end.LocalAddr() }
+func (t *transport) RemoteAddr() net.Addr                { return t.end.RemoteAddr() }
+func (t *transport) SetDeadline(at time.Time) error      { return t.end.SetDeadline(at) }
+func (t *transport) SetReadDeadline(at time.Time) error  { return t.end.SetReadDeadline(at) }
+func (t *transport) SetWriteDeadline(at time.Time) error { return t.end.SetWriteDeadline(at) }
