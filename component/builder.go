@@ -67,10 +67,17 @@ func (b *Builder) OnEvent(f func(*telemetry.Event)) { b.handlers = append(b.hand
 func (b *Builder) Limits() *stream.Limits { return b.Host.Limits }
 
 // Warn emits an event: something went wrong that the operator should know. s is the stream it happened to, or nil.
-func (b *Builder) Warn(s *stream.Scope, id, format string, a ...any) {
+func (b *Builder) Warn(s *stream.Scope, id, format string, a ...any) { b.emit(s, true, id, format, a) }
+
+// Inform emits an event about something that went as it should.
+func (b *Builder) Inform(s *stream.Scope, id, format string, a ...any) {
+	b.emit(s, false, id, format, a)
+}
+
+func (b *Builder) emit(s *stream.Scope, warning bool, id, format string, a []any) {
 	e := &telemetry.Event{
 		Time: time.Now(), Namespace: b.Node.Namespace, Name: b.Node.Name,
-		ID: id, Message: fmt.Sprintf(format, a...), Warning: true,
+		ID: id, Message: fmt.Sprintf(format, a...), Warning: warning,
 	}
 	if s != nil {
 		e.Scope = s.ID()

@@ -81,13 +81,15 @@ func Load(ctx context.Context, source config.Source, o Options) *Plan {
 		p.decode(s)
 	}
 	p.check()
+	reading := ctx
 	p.loadFiles(&component.Loader{
 		Report: p.Report,
 		Read: func(name string) ([]byte, error) {
-			return fetch.Read(ctx, fetch.Resolve(source.Name, name), fetch.Options{Max: maxFile, Authorization: o.Authorization, Required: true})
+			return fetch.Read(reading, fetch.Resolve(source.Name, name), fetch.Options{Max: maxFile, Authorization: o.Authorization, Required: true})
 		},
 		Path: func(name string) string { return fetch.Path(fetch.Resolve(source.Name, name)) },
 	})
+	reading = context.WithoutCancel(ctx) // tasks read on
 	p.try()
 	return p
 }

@@ -48,6 +48,8 @@ func (t Text) Of(s *stream.Scope, namespace string) string {
 	case m[2] == "identity":
 		return session.Identity()
 	}
-	value, _ := session.Attribute(m[3])
-	return value
+	if value, ok := session.Attribute(m[3]); ok {
+		return value
+	}
+	return ""
 }

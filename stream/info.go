@@ -9,9 +9,10 @@ import (
 // Info are the facts that travel beside a stream. It is never changed once passed on: who learns something passes on
 // a copy.
 type Info struct {
-	Source   Addr // who opened the stream, the client
-	Dest     Addr // whom it wanted to reach
-	Datagram bool // that they spoke in datagrams, as a PROXY header says
+	Source   Addr           // who opened the stream, the client
+	Dest     Addr           // whom it wanted to reach
+	Local    netip.AddrPort // of ours, that the stream came to; unlike Dest no header says it
+	Datagram bool           // that they spoke in datagrams, as a PROXY header says
 	// Authority is the name that the client asked for (a TLS server name, a host), ALPN the protocol it agreed on and
 	// Namespace the network namespace that a PROXY header named; each "" if not known.
 	Authority, ALPN, Namespace string

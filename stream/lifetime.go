@@ -27,8 +27,8 @@ func (c *cancelled) Error() string        { return c.cause.Error() }
 func (c *cancelled) Unwrap() error        { return c.cause }
 func (c *cancelled) Is(target error) bool { return target == context.Canceled }
 
-// errOver cancels what was begun for a scope and is still going on when the scope ends.
-var errOver = errors.New("the stream is over")
+// ErrOver cancels what was begun for a scope and is still going on when the scope ends.
+var ErrOver = errors.New("the stream is over")
 
 // follow makes ctx the base, whose end is the lifetime's too.
 func (l *lifetime) follow(ctx context.Context) {
@@ -51,7 +51,7 @@ func (l *lifetime) end() {
 	if l.unfollow != nil {
 		l.unfollow()
 	}
-	l.Cancel(errOver)
+	l.Cancel(ErrOver)
 }
 
 // Cancel ends the stream now: reads, writes and dials on its behalf return cause, context.Canceled if that is nil. Only

@@ -13,6 +13,9 @@ want curl curl
 want socat socat
 want strace strace
 want haproxy haproxy
+want nginx nginx
+want openssl openssl
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
 # Of the two netcats of Debian the tests are written for the one of OpenBSD.
 nc -h 2>&1 | grep -q OpenBSD || missing="$missing netcat-openbsd"
 # shellcheck disable=SC2086 # a list

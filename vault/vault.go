@@ -17,7 +17,8 @@ import (
 type Vault interface {
 	// Contents is what the vault holds now. It is never changed: when a file changes, all of it is replaced at once.
 	Contents() *Contents
-	// OnChange calls f after each replacement, one call at a time, until undo is called. f must not block for long.
+	// OnChange calls f after each replacement, one call at a time, until undo is called; a call that is going on then is
+	// not waited for. f must not block.
 	OnChange(f func()) (undo func())
 }
 

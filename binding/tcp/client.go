@@ -106,8 +106,8 @@ func (c *client) targets(ctx context.Context, s *stream.Scope, about *stream.Inf
 // asked is what the stream wants to reach, unless that is where it came from: an address of ours that the client
 // connected to, which would never end.
 func (c *client) asked(ctx context.Context, s *stream.Scope, about *stream.Info) ([]netip.AddrPort, error) {
-	if here := s.Record().Dest; here.IsValid() && about.Dest.AddrPort() == here {
-		return nil, stream.Refuse(stream.Invalid, "the stream wants to reach %s, where it came from: the client needs options", here)
+	if about.Local.IsValid() && about.Dest.AddrPort() == about.Local {
+		return nil, stream.Refuse(stream.Invalid, "the stream wants to reach %s, where it came from: the client needs options", about.Local)
 	}
 	return c.resolve(ctx, s, about.Dest)
 }

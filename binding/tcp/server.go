@@ -33,6 +33,7 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 // accept takes a new connection. It runs on the goroutine that accepts, so what could block is left to another one.
 func (s *server) accept(scope *stream.Scope, c *net.TCPConn) {
 	about := &stream.Info{Source: stream.AddrOf(c.RemoteAddr()), Dest: stream.AddrOf(c.LocalAddr())}
+	about.Local = about.Dest.AddrPort()
 	scope.SetRecord(func(r *telemetry.Record) {
 		r.Source, r.Dest = about.Source.AddrPort(), about.Dest.AddrPort()
 	})

@@ -16,6 +16,7 @@ import (
 	"gozilla/stream/conn"
 	"gozilla/telemetry"
 	"gozilla/vault"
+	"gozilla/wire/x501"
 )
 
 type client struct {
@@ -241,6 +242,15 @@ const (
 	subjectDN = "subject.dn"
 )
 
+// canonical is a distinguished name of the file in the form in which guards give it too.
+func canonical(text string) (string, error) {
+	name, err := x501.ParseText(text)
+	if err != nil {
+		return "", err
+	}
+	return name.Canonical(), nil
+}
+
 // wanted is what the route, or the stream, wants the certificate to be.
 func (t *client) wanted(s *stream.Scope, about *stream.Info, with *With) (field, value string, chosen bool) {
 	if c := with.Certificate; c != nil {
@@ -252,6 +262,9 @@ func (t *client) wanted(s *stream.Scope, about *stream.Info, with *With) (field,
 			t.b.Warn(s, "binding.tls.client.certificate.not.resolved",
 				"The route certificate property (%s) resolved to no value, so no client certificate was presented.", field)
 			return "", "", false
+		}
+		if field == subjectDN && text.IsLiteral() {
+			value, _ = canonical(value) // which Check has read
 		}
 		return field, value, true
 	}
@@ -266,7 +279,8 @@ func matchingKeys(keys []vault.Key, field, value string) []vault.Key {
 	matching := slices.DeleteFunc(slices.Clone(keys), func(k vault.Key) bool {
 		leaf := k.Certificate.Leaf
 		if field == subjectDN {
-			return strings.ToLower(leaf.Subject.String()) != strings.ToLower(value)
+			name, err := x501.Parse(leaf.RawSubject)
+			return err != nil || name.Canonical() != value
 		}
 		return leaf.Subject.CommonName != value
 	})

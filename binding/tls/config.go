@@ -184,6 +184,11 @@ func (c *Choice) Check(r *config.Report) {
 	if (c.SubjectCN == "") == (c.SubjectDN == "") {
 		r.Errorf(r.At(c), "a certificate is chosen by exactly one of subject.cn and subject.dn")
 	}
+	if c.SubjectDN != "" && c.SubjectDN.IsLiteral() {
+		if _, err := canonical(string(c.SubjectDN)); err != nil {
+			r.Errorf(r.At(&c.SubjectDN), "%q: %v", c.SubjectDN, err)
+		}
+	}
 }
 
 // Check tells what is wrong with the client as a whole.

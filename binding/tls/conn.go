@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gozilla/stream"
@@ -25,7 +26,8 @@ type Conn struct {
 	more bool  // tls has decrypted more than was asked for
 	err  error // ended the reading, after bytes that were read before
 
-	end      sync.Once // of what is sent
+	parted   atomic.Bool // the peer has ended what it sends, in order
+	end      sync.Once   // of what is sent
 	endErr   error
 	protocol func() // is told of a fault of the peer after the handshake
 }
@@ -126,6 +128,7 @@ func (c *Conn) readError(err error) error {
 	var cut *stream.Cut
 	switch {
 	case err == io.EOF && !c.transport.cut():
+		c.parted.Store(true)
 		return io.EOF
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return &stream.Cut{By: c.transport.end.Side, Why: "truncated"}
@@ -157,7 +160,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// CloseWrite ends what is sent: with a close_notify, and then the connection below in that direction.
+// CloseWrite ends what is sent: with a close_notify, and then the connection below in that direction. A peer that has
+// ended its own direction may not wait for that; to find it gone is in order then.
 func (c *Conn) CloseWrite() error {
 	c.end.Do(func() {
 		if !c.whole() {
@@ -166,6 +170,9 @@ func (c *Conn) CloseWrite() error {
 		}
 		if c.endErr = c.tls.CloseWrite(); c.endErr == nil {
 			c.endErr = c.transport.end.Finish()
+		}
+		if c.parted.Load() {
+			c.endErr = nil
 		}
 	})
 	return c.endErr

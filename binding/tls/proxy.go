@@ -2,6 +2,7 @@ package tls
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"gozilla/binding"
@@ -14,11 +15,12 @@ import (
 
 // A proxy chooses an exit by what the client says before anything is secured, and passes on what it has read.
 type proxy struct {
+	b      *binding.Builder
 	routes *binding.Routes[When, config.None, conn.Port]
 }
 
 func newProxy(b *binding.Builder, c *Proxy) (*proxy, error) {
-	return &proxy{binding.RoutesOf(b, &c.Routed, conn.Protocol)}, nil
+	return &proxy{b, binding.RoutesOf(b, &c.Routed, conn.Protocol)}, nil
 }
 
 func (p *proxy) conn() conn.Port { return conn.Deciding(p) }
@@ -53,6 +55,20 @@ func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (co
 		stream.From(ctx).SetRecord(func(r *telemetry.Record) { r.Authority = hello.ServerName })
 	}
 	return conn.Decision{To: way.Exit, About: &to}, nil
+}
+
+// Undecided is part of conn.Witness. zilla tells nothing here.
+func (p *proxy) Undecided(ctx context.Context, _ *stream.Info, _ int, err error) {
+	var refused *stream.Refused
+	if !errors.As(err, &refused) {
+		return
+	}
+	switch refused.Reason {
+	case stream.Timeout:
+		faultTimeout.tell(p.b, stream.From(ctx))
+	case stream.Invalid:
+		faultFailed.tell(p.b, stream.From(ctx))
+	}
 }
 
 func (p *proxy) pick(ctx context.Context, match func(*When) bool) (*binding.Way[When, config.None, conn.Port], error) {

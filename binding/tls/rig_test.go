@@ -39,8 +39,10 @@ type safe struct {
 func init() {
 	vault.Register("test", func(*component.Loader, *Safe) struct{} { return struct{}{} },
 		func(_ *component.Builder, c *Safe, _ struct{}) (vault.Vault, error) {
-			s, _ := safes.Load(c.Options.Holds)
-			return s.(*safe), nil
+			if s, ok := safes.Load(c.Options.Holds); ok {
+				return s.(*safe), nil
+			}
+			return &safe{now: &vault.Contents{}}, nil
 		})
 }
 

@@ -73,7 +73,7 @@ func (s *server) follow(ctx context.Context) error {
 	})
 	defer undo()
 	for {
-		s.refresh() // what changed before there was somebody to tell
+		s.takeOver() // first what has changed before there was somebody to tell
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -82,19 +82,19 @@ func (s *server) follow(ctx context.Context) error {
 	}
 }
 
-// refresh takes over what the vault holds now, and ends the connections of clients that it does not trust any more.
-func (s *server) refresh() {
-	now := s.vault.Contents()
-	if now == s.state.Load().contents {
-		return
+// takeOver uses what the vault holds now, and ends the connections of clients that it does not trust any more. The
+// vault may hold the same as before, and know more of what was revoked.
+func (s *server) takeOver() {
+	state := s.state.Load()
+	if now := s.vault.Contents(); now != state.contents {
+		state = s.newState(now)
+		if len(state.config.Certificates) == 0 {
+			faultKey.tell(s.b, nil) // the keys of before are better than none
+			return
+		}
+		s.state.Store(state)
 	}
-	state := s.newState(now)
-	if len(state.config.Certificates) == 0 {
-		faultKey.tell(s.b, nil) // the keys of before are better than none
-		return
-	}
-	s.state.Store(state)
-	s.open.each(func(c *serving) { c.verifyAgain(state) })
+	s.open.each(func(v *serving) { v.verifyAgain(state) })
 }
 
 // serving is one connection.

@@ -5,7 +5,11 @@ package all
 import (
 	_ "gozilla/binding/echo"
 	_ "gozilla/binding/fan"
+	_ "gozilla/binding/proxy"
 	_ "gozilla/binding/tcp"
+	_ "gozilla/binding/tls"
 	_ "gozilla/exporter/prometheus"
 	_ "gozilla/exporter/stdout"
+	_ "gozilla/guard/x509"
+	_ "gozilla/vault/filesystem"
 )

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"gozilla/stream"
+	"gozilla/telemetry"
 )
 
 // A Decider sends a stream on by its facts and first bytes. It is pure: it does no IO and knows no clock, so it is a
@@ -18,9 +20,9 @@ type Decider interface {
 	Decide(ctx context.Context, about *stream.Info, head []byte) (Decision, error)
 }
 
-// A Witness is a Decider that wants to know of streams that arrived and could not be decided: err is why.
+// A Witness is a Decider that wants to know of streams that could not be decided: how many bytes were seen, and why.
 type Witness interface {
-	Undecided(ctx context.Context, err error)
+	Undecided(ctx context.Context, about *stream.Info, seen int, err error)
 }
 
 // Decision is where a stream goes.
@@ -36,11 +38,15 @@ func Deciding(d Decider) Port { return deciding{d} }
 
 type deciding struct{ Decider }
 
+// ServeConn is part of Port.
 func (p deciding) ServeConn(ctx context.Context, c Conn, about *stream.Info) error {
 	how, head, err := p.readHead(ctx, c, about)
 	if err != nil {
-		if w, ok := p.Decider.(Witness); ok {
-			w.Undecided(ctx, err)
+		if err == errSilent {
+			return nil
+		}
+		if w, ok := p.Decider.(Witness); ok && ctx.Err() == nil {
+			w.Undecided(ctx, about, len(head), err)
 		}
 		return err
 	}
@@ -69,10 +75,10 @@ func (p deciding) readHead(ctx context.Context, c Conn, about *stream.Info) (how
 	}()
 	for {
 		if len(head) == int(limits.Head) {
-			return how, nil, &stream.Told{Err: stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))}
+			return how, head, &stream.Told{Err: stream.Refuse(stream.Invalid, "undecided after %d bytes", len(head))}
 		}
 		if head, err = readMore(c, head, int(limits.Head)); err != nil {
-			return how, nil, headError(ctx, err, len(head))
+			return how, head, headError(ctx, err, len(head))
 		}
 		if how, err = p.Decide(ctx, about, head); err != nil || how.To != nil {
 			return how, head, err
@@ -93,26 +99,33 @@ func readMore(c Conn, head []byte, limit int) ([]byte, error) {
 	return head[:len(head)+n], err
 }
 
+// errSilent is that a stream has ended in order without a byte, as those of probes do: there is nothing to decide.
+var errSilent = errors.New("the stream ended without a byte")
+
 func headError(ctx context.Context, err error, n int) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &stream.Told{Err: stream.Refuse(stream.Timeout, "undecided after %d bytes and %v", n, stream.From(ctx).Limits().HeadTime)}
+	case errors.Is(err, io.EOF) && n == 0:
+		return errSilent
 	case errors.Is(err, io.EOF):
-		return stream.Refuse(stream.Invalid, "the stream ended after %d bytes, undecided", n)
+		return &stream.Told{Err: stream.Refuse(stream.Invalid, "the stream ended after %d bytes, undecided", n)}
+	case errors.Is(err, syscall.ECONNRESET), err == errAborted:
+		return &stream.Cut{By: telemetry.Client, Why: "rst"}
 	}
 	return err
 }
 
-// DialConn decides without bytes: who opens a stream has sent none yet.
+// DialConn decides without bytes, or, if it takes some, by those that come through a pipe.
 func (p deciding) DialConn(ctx context.Context, about *stream.Info) (Conn, *stream.Info, error) {
 	how, err := p.Decide(ctx, about, nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, err
-	}
-	if how.To == nil {
-		return nil, nil, stream.Refuse(stream.Invalid, "this binding decides by the first bytes of a stream, of which there are none")
+	case how.To == nil:
+		return serving{p}.DialConn(ctx, about)
 	}
 	return how.To.DialConn(ctx, how.About)
 }

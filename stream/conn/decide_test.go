@@ -137,7 +137,7 @@ func TestDecidingIsBounded(t *testing.T) {
 			time.Sleep(1100 * time.Millisecond)
 		}
 	})
-	f("end", stream.Invalid, "the stream ended after 3 bytes, undecided", "rst", func(c *conn.PipeConn) {
+	f("end", stream.Invalid, "the stream ended after 3 bytes, undecided", "fin", func(c *conn.PipeConn) {
 		c.Write([]byte("abc"))
 		c.CloseWrite()
 	})
@@ -210,10 +210,19 @@ func TestDecidingDials(t *testing.T) {
 	r := newRig(t, pipes, pipes)
 	s := r.host.Arrive(r.ctx, r.node)
 	defer s.End(nil)
-	c, _, err := conn.Deciding(prefaced{r.port}).DialConn(s, &stream.Info{Authority: "hangs not"})
-	if refused := (*stream.Refused)(nil); !errors.As(err, &refused) || refused.Reason != stream.Invalid {
-		t.Errorf("got %v, %v", c, err)
+	c, _, err := conn.Deciding(prefaced{r.port}).DialConn(s, &stream.Info{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	io.WriteString(c, preface+"hello") // what is dialled decides by its own bytes
+	c.CloseWrite()
+	server := <-r.servers
+	server.SetReadDeadline(time.Now().Add(patience))
+	if got, err := io.ReadAll(server); string(got) != "hello" || err != nil {
+		t.Errorf("the server read %q, %v", got, err)
+	}
+	server.Close()
+	c.Close()
 }
 
 // faulty panics wherever it is called.

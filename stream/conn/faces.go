@@ -15,7 +15,13 @@ type serving struct{ Server }
 func (p serving) DialConn(ctx context.Context, about *stream.Info) (Conn, *stream.Info, error) {
 	near, far := Pipe()
 	served := make(chan struct{})
-	go serveFar(stream.From(ctx), far, about, p.Server, served)
+	s := stream.From(ctx)
+	s.OnEnd(func(error) { // the scope must not end before what is done on its behalf
+		near.Abort()
+		s.Cancel(stream.ErrOver)
+		<-served
+	})
+	go serveFar(s, far, about, p.Server, served)
 	return &nearEnd{near, served}, about, nil
 }
 
