@@ -117,6 +117,15 @@ func trust(alias string, a *certs.Authority) vault.Certificate {
 	return vault.Certificate{Alias: alias, Certificate: a.Certificate}
 }
 
+// vaultOf is a vault with keys and nothing else.
+func vaultOf(pairs ...*certs.Pair) *vault.Contents {
+	now := &vault.Contents{}
+	for _, p := range pairs {
+		now.Keys = append(now.Keys, key(p.Leaf().Subject.CommonName, p))
+	}
+	return now
+}
+
 // clientConfig is that of a client that trusts the server, and asks for localhost.
 func (w *world) clientConfig(show ...*certs.Pair) *tls.Config {
 	c := &tls.Config{RootCAs: w.ca.Pool(), ServerName: "localhost"}
