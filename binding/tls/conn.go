@@ -23,13 +23,25 @@ type Conn struct {
 	below conn.Conn
 
 	// Of who reads:
-	more bool  // tls has decrypted more than was asked for
-	err  error // ended the reading, after bytes that were read before
+	opened piece
+	more   bool  // tls has decrypted more than was asked for
+	late   error // of a deadline
+	err    error // ended the reading, after bytes that were read before
+
+	// Of who writes:
+	sealed piece
 
 	parted   atomic.Bool // the peer has ended what it sends, in order
 	end      sync.Once   // of what is sent
 	endErr   error
 	protocol func() // is told of a fault of the peer after the handshake
+}
+
+// A piece is what a job works on, and what comes of it.
+type piece struct {
+	p   []byte
+	n   int
+	err error
 }
 
 var past = time.Unix(1, 0)
@@ -65,39 +77,38 @@ func (c *Conn) handshake(ctx context.Context, limit time.Duration) error {
 	return err
 }
 
-// Await is part of conn.Waiter.
-func (c *Conn) Await() error {
-	t := &c.transport
-	if c.more || c.err != nil || len(t.in) > 0 || t.over != nil {
-		return nil
-	}
-	err := t.fill()
-	if err == nil {
-		return nil
-	}
-	if t.ended(err); t.over != nil {
-		return nil // ReadNow tells what it means
-	}
-	return err
+// Below is part of conn.Layer, so are the methods that follow.
+func (c *Conn) Below() *conn.End { return c.transport.end }
+
+// Ready reports whether something was decrypted, or received, that was not read.
+func (c *Conn) Ready() bool {
+	return c.more || c.err != nil || len(c.in) > 0 || c.over != nil
 }
 
-// ReadNow is part of conn.Waiter. It decrypts all records that have come, as far as there is room in p.
-func (c *Conn) ReadNow(p []byte) (n int, err error) {
-	if c.err != nil {
-		return 0, c.err
+// Feed takes what was received.
+func (c *Conn) Feed(b []byte, err error) {
+	if err == nil {
+		c.count.read(len(b))
+		c.in = b
+		return
 	}
-	t := &c.transport
-	t.now = true
-	defer func() { t.now = false }()
-	for {
-		var m int
-		m, err = c.tls.Read(p[n:])
-		n += m
-		c.more = n == len(p)
-		if err != nil || c.more || len(t.in) == 0 {
-			break
-		}
+	if c.ended(err); c.over == nil {
+		c.late = err
 	}
+}
+
+// Open decrypts all records that have come, as far as there is room in p.
+func (c *Conn) Open(p []byte) (n int, err error) {
+	if err = c.late; err == nil {
+		err = c.err
+	}
+	if c.late = nil; err != nil {
+		return 0, err
+	}
+	c.opened.p = p
+	onDeep((*opening)(c))
+	n, err = c.opened.n, c.opened.err
+	c.opened.p, c.opened.err = nil, nil
 	if err == nil || err == (later{}) {
 		return n, nil
 	}
@@ -107,19 +118,63 @@ func (c *Conn) ReadNow(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Read is part of net.Conn.
-func (c *Conn) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for {
-		if err := c.Await(); err != nil {
-			return 0, err
+// opening is the job of Open.
+type opening Conn
+
+func (c *opening) do() {
+	r, t := &c.opened, &c.transport
+	t.now = true
+	for r.n = 0; ; {
+		var m int
+		m, r.err = c.tls.Read(r.p[r.n:])
+		r.n += m
+		c.more = r.n == len(r.p)
+		if r.err != nil || c.more || len(t.in) == 0 {
+			break
 		}
-		if n, err := c.ReadNow(p); n > 0 || err != nil {
+	}
+	t.now = false
+}
+
+// Seal encrypts a batch.
+func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
+	c.sealed.p = b[:min(len(b), batch)]
+	c.hold()
+	onDeep((*sealing)(c))
+	n, err = c.sealed.n, c.sealed.err
+	c.sealed.p, c.sealed.err = nil, nil
+	return *c.out, n, err
+}
+
+// sealing is the job of Seal.
+type sealing Conn
+
+func (c *sealing) do() { c.sealed.n, c.sealed.err = c.tls.Write(c.sealed.p) }
+
+// Read is part of net.Conn.
+func (c *Conn) Read(p []byte) (n int, err error) {
+	for n == 0 && err == nil && len(p) > 0 {
+		if !c.Ready() {
+			c.Feed(c.transport.end.Recv())
+		}
+		n, err = c.Open(p)
+	}
+	return n, err
+}
+
+// Write is part of net.Conn. What fits in a batch goes out in one system call.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		sealed, m, err := c.Seal(p[n:])
+		if err == nil {
+			_, err = c.transport.end.Write(sealed)
+		}
+		if err = c.Sealed(sealed, err); err != nil {
 			return n, err
 		}
+		n += m
 	}
+	return n, nil
 }
 
 // readError is what an error of tls.Conn's Read means: a connection that ends without a close_notify may have been cut
@@ -137,27 +192,6 @@ func (c *Conn) readError(err error) error {
 	}
 	c.protocol()
 	return &stream.Told{Err: &stream.Cut{By: c.transport.end.Side, Why: "tls", Err: err}}
-}
-
-// Write is part of net.Conn.
-func (c *Conn) Write(p []byte) (n int, err error) {
-	for {
-		piece := p[n:min(len(p), n+batch)]
-		var m int
-		if len(piece) > recordMost {
-			c.hold()
-			m, err = c.tls.Write(piece)
-			err = errors.Join(err, c.flush())
-		} else {
-			m, err = c.tls.Write(piece)
-		}
-		if err != nil {
-			return n, err
-		}
-		if n += m; n == len(p) {
-			return n, nil
-		}
-	}
 }
 
 // CloseWrite ends what is sent: with a close_notify, and then the connection below in that direction. A peer that has

@@ -104,7 +104,6 @@ type serving struct {
 	scope  *stream.Scope
 	about  *stream.Info // as it arrived; after the handshake, as it goes on
 	state  *serverState
-	ctx    context.Context     // of the handshake
 	chain  []*x509.Certificate // the client's, verified, leaf first; nil if it has shown none
 	exit   conn.Port
 	err    error
@@ -149,9 +148,6 @@ func (v *serving) secure(ctx context.Context) error {
 		return stream.Refuse(stream.NoRoute, "no route takes the port %d", port)
 	}
 	limit := v.scope.Limits().Handshake
-	ctx, cancel := withLimit(ctx, limit)
-	defer cancel()
-	v.ctx = ctx
 	v.scope.Mark(stream.ShakeBegan)
 	v.tls = tls.Server(&wire{&v.transport, v}, v.state.config)
 	err := v.handshake(v.scope, limit)
@@ -159,7 +155,7 @@ func (v *serving) secure(ctx context.Context) error {
 	if err != nil {
 		return v.failed(err)
 	}
-	return v.route(ctx)
+	return v.route(v.scope)
 }
 
 // withLimit is context.WithTimeout, where 0 is no limit.

@@ -134,7 +134,11 @@ func (state *serverState) forClient(hello *tls.ClientHelloInfo) (*tls.Config, er
 	switch {
 	case revoked:
 		c := state.agreeing(protocol).Clone()
-		c.VerifyConnection = func(said tls.ConnectionState) error { return unrevoked(v.ctx, state.contents, said.VerifiedChains) }
+		c.VerifyConnection = func(said tls.ConnectionState) error {
+			ctx, cancel := withLimit(v.scope, v.scope.Limits().Handshake)
+			defer cancel()
+			return unrevoked(ctx, state.contents, said.VerifiedChains)
+		}
 		return c, nil
 	case protocol == "":
 		return nil, nil

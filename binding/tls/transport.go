@@ -41,17 +41,6 @@ func (later) Error() string   { return "nothing has come yet" }
 func (later) Timeout() bool   { return true }
 func (later) Temporary() bool { return true }
 
-// fill waits until something comes.
-func (t *transport) fill() error {
-	b, err := t.end.Recv()
-	if err != nil {
-		return err
-	}
-	t.count.read(len(b))
-	t.in = b
-	return nil
-}
-
 // Read gives out what has come, at most to the end of the current record.
 func (t *transport) Read(p []byte) (int, error) {
 	if len(t.in) == 0 {
@@ -61,9 +50,12 @@ func (t *transport) Read(p []byte) (int, error) {
 		case t.now:
 			return 0, later{}
 		}
-		if err := t.fill(); err != nil {
+		b, err := t.end.Recv()
+		if err != nil {
 			return 0, t.ended(err)
 		}
+		t.count.read(len(b))
+		t.in = b
 	}
 	n := t.give(p)
 	if t.in = t.in[n:]; len(t.in) == 0 {
@@ -108,42 +100,45 @@ func (t *transport) Write(p []byte) (int, error) {
 		*t.out = append(*t.out, p...)
 		return len(p), nil
 	}
-	return t.write(p)
+	n, err := t.end.Write(p)
+	t.wrote(n, err)
+	return n, err
 }
 
-func (t *transport) write(p []byte) (int, error) {
-	n, err := t.end.Write(p)
-	t.count.written(n)
+func (t *transport) wrote(n int, err error) {
 	if err != nil {
 		t.broken = true
+		return
 	}
-	return n, err
+	t.count.written(n)
 }
 
 // batch is how much plaintext is encrypted for one system call.
 const batch = 64 << 10
 
-// recordMost is the most plaintext that a record has (RFC 8446, section 5.1).
-const recordMost = 16 << 10
-
 // outs are buffers for what is held back: a batch, and what TLS adds to its records.
-var outs = sync.Pool{New: func() any { b := make([]byte, 0, batch+batch/recordMost*512); return &b }}
+var outs = sync.Pool{New: func() any { b := make([]byte, 0, batch+batch/32); return &b }}
 
-// hold holds back what is written until flush. One goroutine at a time does both.
+// hold holds back what is written until Sealed. One goroutine at a time does both.
 func (t *transport) hold() {
 	t.mu.Lock()
 	t.out, t.holds = outs.Get().(*[]byte), true
 	t.mu.Unlock()
 }
 
-// flush writes what was held back.
-func (t *transport) flush() error {
+// Sealed says whether what was held back has been sent. What has come to it meanwhile, such as an alert, is sent too.
+func (t *transport) Sealed(sent []byte, err error) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, err := t.write(*t.out)
+	t.wrote(len(sent), err)
+	if rest := (*t.out)[len(sent):]; len(rest) > 0 && err == nil {
+		var n int
+		n, err = t.end.Write(rest)
+		t.wrote(n, err)
+	}
 	*t.out = (*t.out)[:0]
 	outs.Put(t.out)
 	t.out, t.holds = nil, false
+	t.mu.Unlock()
 	return err
 }
 

@@ -14,15 +14,23 @@ type Conn interface {
 	CloseWrite() error
 }
 
-// A Waiter is a Conn that can wait for bytes without a buffer to put them in, so that who reads from it needs none while
-// nothing moves.
-type Waiter interface {
+// A Layer is a Conn whose bytes are others on the way, as those of TLS are. An End that has one in hand waits and sends
+// below it: so it holds no buffer while nothing moves, and the calls between a relay and the socket stay few.
+type Layer interface {
 	Conn
-	// Await returns once something has come, be it the end. An error is that of a deadline.
-	Await() error
-	// ReadNow reads what has come, as much as p has room for, and never waits. No bytes and no error is that what has
-	// come is not complete yet.
-	ReadNow(p []byte) (int, error)
+	// Below is what the layer stands on.
+	Below() *End
+	// Ready reports whether Open has something to look at.
+	Ready() bool
+	// Feed gives the layer what Below has received, its error too. The bytes are released by the layer.
+	Feed(b []byte, err error)
+	// Open turns what was fed into what is read, as much as p has room for. It does not wait: no bytes and no error
+	// is that what has come is not complete yet.
+	Open(p []byte) (int, error)
+	// Seal turns some of b, n bytes, into what Below is to send, which is valid until Sealed.
+	Seal(b []byte) (sealed []byte, n int, err error)
+	// Sealed takes back what Seal gave, and is told whether all of it was sent.
+	Sealed(sealed []byte, err error) error
 }
 
 // A Server is given byte streams that arrived.

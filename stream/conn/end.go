@@ -29,10 +29,11 @@ type End struct {
 	Side  telemetry.Side // who is at the other end, for the errors
 	Stall time.Duration  // how long Send may wait without any progress; 0: for ever
 
-	head []byte // what was read ahead
-	sock socket
-	wait Waiter // the Conn, if it is one
-	life life   // tells whether the peer has aborted; nil: nothing does
+	head  []byte // what was read ahead
+	sock  socket
+	layer Layer // the Conn, if it is one
+	below *End  // of the layer
+	life  life  // tells whether the peer has aborted; nil: nothing does
 
 	buf      *[bufferSize]byte // what Recv has read; nil while it waits
 	finished atomic.Bool       // what is sent has ended
@@ -61,7 +62,9 @@ func (e *End) init(c Conn) {
 	}
 	e.Conn = c
 	e.sock.init(c)
-	e.wait, _ = c.(Waiter)
+	if e.layer, _ = c.(Layer); e.layer != nil {
+		e.below = e.layer.Below()
+	}
 	e.life = lifeOf(c)
 }
 
@@ -81,8 +84,15 @@ func (e *End) Recv() ([]byte, error) {
 	switch {
 	case e.raw():
 		n, err = e.sock.recv(&e.buf)
-	case e.wait != nil:
-		n, err = e.recvReady()
+	case e.layer != nil:
+		for n == 0 && err == nil {
+			e.Release()
+			if !e.layer.Ready() {
+				e.layer.Feed(e.below.Recv())
+			}
+			e.buf = buffers.Get().(*[bufferSize]byte)
+			n, err = e.layer.Open(e.buf[:])
+		}
 	default:
 		e.buf = buffers.Get().(*[bufferSize]byte)
 		n, err = e.Read(e.buf[:])
@@ -95,20 +105,6 @@ func (e *End) Recv() ([]byte, error) {
 		err = io.EOF
 	}
 	return nil, e.cut(e.truly(err))
-}
-
-// recvReady receives from a Conn that can wait by itself.
-func (e *End) recvReady() (int, error) {
-	for {
-		if err := e.wait.Await(); err != nil {
-			return 0, err
-		}
-		e.buf = buffers.Get().(*[bufferSize]byte)
-		if n, err := e.wait.ReadNow(e.buf[:]); n > 0 || err != nil {
-			return n, err
-		}
-		e.Release()
-	}
 }
 
 // truly tells an orderly end from one that only looks like it: the system gives the error of an abort once, and if a
@@ -142,16 +138,29 @@ func (e *End) Write(p []byte) (int, error) {
 func (e *End) Send(b []byte) error { return e.send(b, nil) }
 
 // send writes all of b. While it waits for its peer, it looks after from, whose peer could abort unseen meanwhile. What it
-// does when it need not wait is kept shallow, see serve.
-func (e *End) send(b []byte, from *End) error {
-	if !e.raw() {
-		return e.cut(e.write(b, from))
+// does when it need not wait is kept shallow, see serve: so what a layer has sealed is sent here too.
+func (e *End) send(b []byte, from *End) (err error) {
+	to, out, n := e, b, len(b)
+	if e.layer != nil {
+		to, e.below.Stall = e.below, e.Stall
+		if out, n, err = e.layer.Seal(b); err != nil {
+			return e.layer.Sealed(nil, err)
+		}
 	}
-	sent, err := e.sock.send(b)
-	if err == nil {
-		return nil
+	if to.raw() {
+		var sent int
+		if sent, err = to.sock.send(out); err != nil {
+			err = to.sendRest(out[sent:], sent, err, from)
+		}
+	} else {
+		err = to.cut(to.write(out, from))
 	}
-	return e.sendRest(b[sent:], sent, err, from)
+	if e.layer != nil {
+		if err = e.layer.Sealed(out, err); err == nil && n < len(b) {
+			return e.send(b[n:], from)
+		}
+	}
+	return err
 }
 
 // sendRest goes on where the socket has taken some bytes before and then said err.
@@ -283,6 +292,9 @@ func (e *End) Stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.over = true
+	if e.below != nil {
+		e.below.Stop()
+	}
 	e.SetDeadline(past)
 }
 

@@ -29,9 +29,10 @@ type relaying struct {
 	owned bool // b is the relay's to close
 	wg    sync.WaitGroup
 
-	mu   sync.Mutex
-	ends int   // directions that have ended in order
-	err  error // the first that went wrong
+	mu     sync.Mutex
+	ends   int   // directions that have ended in order
+	passed int   // those whose end was passed on
+	err    error // the first that went wrong
 }
 
 // newRelay makes a relay whose bytes count for the bindings that the stream has come through by now.
@@ -112,7 +113,6 @@ func (r *relaying) ended(from, to *End, err error) {
 	r.scope.Closes(from.Side, "fin")
 	r.mu.Lock()
 	r.ends++ // before the FIN is sent: what its answer tells who awaits a death must count for nothing
-	over := r.ends == 2
 	r.mu.Unlock()
 	if err := to.Finish(); err != nil {
 		r.mu.Lock()
@@ -121,7 +121,11 @@ func (r *relaying) ended(from, to *End, err error) {
 		r.fail(err)
 		return
 	}
-	if over {
+	r.mu.Lock()
+	r.passed++
+	over := r.passed == 2
+	r.mu.Unlock()
+	if over { // not before: a layer writes when it ends
 		r.stop()
 		return
 	}
