@@ -118,6 +118,10 @@ func (h headed) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) 
 		if about.Dest.IP.IsValid() {
 			r.Dest = about.Dest.AddrPort()
 		}
+		r.Authority, r.ALPN = about.Authority, about.ALPN
+		if about.Secure != nil {
+			r.TLS, r.Identity = about.Secure.Version, about.Secure.Name
+		}
 	})
 	return h.Port.ServeConn(ctx, c, about)
 }

@@ -34,6 +34,7 @@ type clientState struct {
 	contents *vault.Contents
 	config   *tls.Config
 	keys     []vault.Key
+	lacks    bool // there is nothing of what is to be trusted
 	sessions tls.ClientSessionCache
 }
 
@@ -46,10 +47,25 @@ func newClient(b *binding.Builder, c *Client) (*client, error) {
 		t.options, t.wants = c.Options.Options, true
 	}
 	if t.vault != nil && c.Options != nil {
-		checkAliases(b, c.Vault, t.vault.Contents(), &c.Options.Options)
+		now := t.vault.Contents()
+		checkAliases(b, c.Vault, now, &c.Options.Options)
+		c.Options.checkFound(b, c.Vault, now.TrustNamed(c.Options.Trust))
 	}
 	t.state.Store(t.newState())
+	t.checkKeys(c)
 	return t, nil
+}
+
+// checkKeys warns of routes that choose among no keys.
+func (t *client) checkKeys(c *Client) {
+	if len(t.state.Load().keys) > 0 {
+		return
+	}
+	for i := range c.Routes {
+		if choice := c.Routes[i].With.Certificate; choice != nil {
+			t.b.Report.Warnf(t.b.Report.At(choice), "the client has no key to choose from").Hintf("name some with keys or signers in the options")
+		}
+	}
 }
 
 func (t *client) conn() conn.Port { return conn.Dialing(t) }
@@ -61,6 +77,10 @@ func (t *client) now() *clientState {
 		return state
 	}
 	fresh := t.newState()
+	if fresh.lacks {
+		fresh.config, fresh.keys = state.config, state.keys // better than to trust in whom the system knows
+		faultKey.tell(t.b, nil)
+	}
 	if t.state.CompareAndSwap(state, fresh) {
 		return fresh
 	}
@@ -73,7 +93,7 @@ func (t *client) newState() *clientState {
 		state.contents = t.vault.Contents()
 	}
 	keys, trust := t.options.choose(state.contents, t.wants)
-	state.keys = keys
+	state.keys, state.lacks = keys, len(t.options.Trust) > 0 && len(trust) == 0
 	state.config = &tls.Config{
 		RootCAs:                     t.roots(trust),
 		MinVersion:                  tls.VersionTLS12,
@@ -139,7 +159,7 @@ func (t *client) secure(ctx context.Context, below conn.Conn, about, reached *st
 	if state.contents.Revoked != nil {
 		config.VerifyConnection = func(said tls.ConnectionState) error { return unrevoked(ctx, state.contents, said.VerifiedChains) }
 	}
-	c := &Conn{protocol: func() { faultProtocol.tell(t.b, s) }}
+	c := &Conn{broke: func(err error) { tell(err, t.b, s) }}
 	c.init(below, telemetry.Server, s.Flow())
 	c.tls = tls.Client(&c.transport, config)
 	if err := c.handshake(ctx, s.Limits().Handshake); err != nil {
@@ -190,9 +210,8 @@ func (t *client) failed(ctx context.Context, s *stream.Scope, err error) error {
 	case errors.As(err, &refused):
 		return refused
 	}
-	f := faultOf(err)
-	f.tell(t.b, s)
-	cut := &stream.Cut{By: telemetry.Server, Why: f.reason, Err: err}
+	f := tell(err, t.b, s)
+	cut := &stream.Cut{By: telemetry.Server, Why: f.reason, Err: named(err)}
 	if f == faultTimeout {
 		cut.By = telemetry.Gateway
 		return &stream.Refused{Reason: stream.Timeout, Err: cut}

@@ -385,3 +385,45 @@ func afterHello(t testing.TB, server *gwtest.Server) net.Conn {
 	}
 	return c
 }
+
+// TestABrokenServer passes on as an abort what breaks the rules of TLS, or breaks off by an alert: else half a stream
+// would look whole.
+func TestABrokenServer(t *testing.T) {
+	w := theWorld()
+	put(t, "keys", &vault.Contents{})
+	put(t, "trust", &vault.Contents{Trust: []vault.Certificate{trust("ca", w.ca)}})
+	f := func(name, event, reason string, breaks func(*tls.Conn, net.Conn)) {
+		t.Run(name, func(t *testing.T) {
+			server := gwtest.Listen(t, "")
+			g := gwtest.Start(t, securing("    exit: south"), gwtest.Env("SERVER", server.Port()))
+			say(stream.Info{Authority: "localhost"}, nil)
+			c := g.Dial("north")
+			below := server.Next()
+			secured := tls.Server(below, w.serverConfig())
+			if _, err := io.WriteString(secured, "half"); err != nil {
+				t.Fatal(err)
+			}
+			gwtest.Receive(t, c, "half")
+			breaks(secured, below)
+			gwtest.Sees(t, c, "rst")
+			if event != "" {
+				g.Event(event)
+			}
+			if r := g.Record(); r.By != telemetry.Server || r.Reason != reason {
+				t.Errorf("the record says %q: %q (%s)", r.By, r.Reason, r.Err)
+			}
+		})
+	}
+	f("damage", "binding.tls.protocol.rejected", "tls", func(_ *tls.Conn, below net.Conn) {
+		gwtest.Send(t, below, "\x17\x03\x03\x00\x13"+strings.Repeat("x", 19))
+	})
+	f("a record that is too long", "binding.tls.protocol.rejected", "tls", func(_ *tls.Conn, below net.Conn) {
+		gwtest.Send(t, below, "\x17\x03\x03\x48\x01"+strings.Repeat("x", 1<<14+2049))
+	})
+	f("an end without a close_notify", "", "truncated", func(_ *tls.Conn, below net.Conn) { below.Close() })
+	f("an end within a record", "", "truncated", func(_ *tls.Conn, below net.Conn) {
+		gwtest.Send(t, below, "\x17\x03\x03\x00\x13x")
+		below.Close()
+	})
+	f("a reset", "", "rst", func(_ *tls.Conn, below net.Conn) { conn.Abort(below) })
+}

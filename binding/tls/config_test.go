@@ -50,9 +50,17 @@ func TestFaults(t *testing.T) {
 	f("server", ", vault: keys, options: { alpn: [ h2 ] }", "the options of a tls server need keys, or signers (without options it uses all keys of the vault)")
 	f("server", ", vault: keys, options: { keys: [ localhost ], signers: [ ca ] }",
 		"keys are chosen by their own aliases or by those of their signers, not by both")
-	f("server", ", vault: keys, options: { keys: [ LOCALHOST, locahlost ], trust: [ other ] }",
+	f("server", ", vault: keys, options: { keys: [ LOCALHOST, locahlost ], trust: [ other, clients ] }",
 		`warning: the vault keys has no key "locahlost" (did you mean "localhost"?)`,
 		`warning: the vault keys has no trusted certificate "other" (it has clients)`)
+	f("server", ", vault: keys, options: { keys: [ localhost ], trust: [ other ] }", // else everybody would be let in
+		"the vault keys has nothing of what is to be trusted", `warning: the vault keys has no trusted certificate "other" (it has clients)`)
+	f("server", ", vault: keys, options: { keys: [ localhost ], mutual: required }",
+		"warning: any client is let in whose certificate is of an authority that the system knows (say whom to trust with trust)")
+	f("client", ", vault: keys, options: { trust: [ other ] }", // else all authorities would be trusted
+		"the vault keys has nothing of what is to be trusted", `warning: the vault keys has no trusted certificate "other" (it has clients)`)
+	f("client", ", vault: keys, options: { trust: [ clients ] }, routes: [ { with: { certificate: { subject.cn: a } }, exit: south } ]",
+		"warning: the client has no key to choose from (name some with keys or signers in the options)")
 	f("server", ", vault: keys, options: { keys: [ other ] }",
 		"a tls server needs a key, and the vault keys has none for it", `warning: the vault keys has no key "other" (it has localhost)`)
 	f("server", ", vault: keys, options: { keys: [ localhost ], version: TLSv1.1 }",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -31,10 +32,10 @@ type Conn struct {
 	// Of who writes:
 	sealed piece
 
-	parted   atomic.Bool // the peer has ended what it sends, in order
-	end      sync.Once   // of what is sent
-	endErr   error
-	protocol func() // is told of a fault of the peer after the handshake
+	parted atomic.Bool // the peer has ended what it sends, in order
+	end    sync.Once   // of what is sent
+	endErr error
+	broke  func(error) // is told when the peer breaks off, or the rules of TLS
 }
 
 // A piece is what a job works on, and what comes of it.
@@ -68,6 +69,9 @@ func (c *Conn) handshake(ctx context.Context, limit time.Duration) error {
 	err := c.tls.Handshake()
 	if !disarm() || ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if alert := c.transport.alert; err != nil && alert != nil {
+		err = fmt.Errorf("remote error: %w", tls.AlertError(*alert))
 	}
 	c.below.SetDeadline(time.Time{})
 	if ctx.Err() != nil { // the line above may have undone what the end of ctx did
@@ -190,8 +194,12 @@ func (c *Conn) readError(err error) error {
 	case errors.As(err, &cut), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
 		return err
 	}
-	c.protocol()
-	return &stream.Told{Err: &stream.Cut{By: c.transport.end.Side, Why: "tls", Err: err}}
+	c.broke(err)
+	cut = &stream.Cut{By: c.transport.end.Side, Why: faultOf(err).reason, Err: err}
+	if cut.By == telemetry.Client {
+		return &stream.Told{Err: cut} // by the alert that tls.Conn has sent, if it was not the client's own
+	}
+	return cut
 }
 
 // CloseWrite ends what is sent: with a close_notify, and then the connection below in that direction. A peer that has

@@ -3,6 +3,7 @@ package tls
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -36,6 +37,7 @@ func faultOf(err error) fault {
 	var notTLS tls.RecordHeaderError
 	var unverified *tls.CertificateVerificationError
 	var op *net.OpError
+	var alert tls.AlertError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return faultTimeout
@@ -43,9 +45,9 @@ func faultOf(err error) fault {
 		return faultPeer
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return faultEnded
-	case errors.As(err, &notTLS):
-		return faultFailed
-	case errors.As(err, &op) && op.Op == "remote error": // the peer's alert
+	case errors.As(err, &notTLS) && strings.HasPrefix(notTLS.Msg, "first record"):
+		return faultFailed // tls.Conn sends no alert here
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // the peer's alert
 		return faultHandshake
 	case errors.As(err, &cut), errors.Is(err, net.ErrClosed):
 		return faultGone
@@ -80,9 +82,25 @@ func faultByText(text string) fault {
 	return faultProtocol
 }
 
-// tell emits the event of a fault.
+// tell finds the fault of an error and emits its event.
+func tell(err error, b *binding.Builder, s *stream.Scope) fault {
+	f := faultOf(err)
+	f.tell(b, s)
+	return f
+}
+
+// tell emits the event of the fault.
 func (f *fault) tell(b *binding.Builder, s *stream.Scope) {
 	if f.event != "" {
 		b.Warn(s, f.event, "%s", f.text)
 	}
+}
+
+// named is an error that says whose certificate is not trusted, where it is about one.
+func named(err error) error {
+	var unverified *tls.CertificateVerificationError
+	if !errors.As(err, &unverified) || len(unverified.UnverifiedCertificates) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (the certificate is that of %s)", err, unverified.UnverifiedCertificates[0].Subject)
 }

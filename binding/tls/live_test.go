@@ -118,6 +118,26 @@ func TestKeysChange(t *testing.T) {
 	}
 }
 
+// TestTrustIsLost keeps to what was trusted before, rather than to let everybody in, when nothing of it is there any more.
+func TestTrustIsLost(t *testing.T) {
+	w := theWorld()
+	keys := []vault.Key{key("localhost", w.server)}
+	safe := put(t, "keys", &vault.Contents{Keys: keys, Trust: []vault.Certificate{trust("clients", w.clients)}})
+	g := gwtest.Start(t, secured("    options: { keys: [ localhost ], trust: [ clients ] }\n"+plain))
+	safe.exchange(&vault.Contents{Keys: keys, Trust: []vault.Certificate{trust("others", w.strangers)}})
+	g.Event("binding.tls.key.rejected")
+	if !echoes(t, mustShake(t, g, w.clientConfig(issue(w.clients, certs.Request{CommonName: "client-1"})))) {
+		t.Error("who was trusted is not")
+	}
+	c, err := shake(t, g, w.clientConfig())
+	if err == nil {
+		_, err = c.Read(make([]byte, 1))
+	}
+	if err == nil {
+		t.Error("who has shown no certificate was let in")
+	}
+}
+
 // TestAGuardIsToldOfTheClient wants routes to be guarded by what the guard makes of the client's certificate.
 func TestAGuardIsToldOfTheClient(t *testing.T) {
 	w := theWorld()

@@ -44,9 +44,14 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 	now := s.vault.Contents()
 	if c.Options != nil {
 		checkAliases(b, c.Vault, now, &c.Options.Options)
+		c.Options.checkFound(b, c.Vault, now.TrustNamed(c.Options.Trust))
 	}
 	checkTrust(b, c.Vault, now, c.Routes)
 	state := s.newState(now)
+	if state.mutual == Required && state.trust == nil {
+		b.Report.Warnf(b.Report.At(&c.Options.Mutual), "any client is let in whose certificate is of an authority that the system knows").
+			Hintf("say whom to trust with trust")
+	}
 	if len(state.config.Certificates) == 0 {
 		at := b.Report.At(c)
 		if c.Options != nil {
@@ -88,8 +93,8 @@ func (s *server) takeOver() {
 	state := s.state.Load()
 	if now := s.vault.Contents(); now != state.contents {
 		state = s.newState(now)
-		if len(state.config.Certificates) == 0 {
-			faultKey.tell(s.b, nil) // the keys of before are better than none
+		if state.lacks {
+			faultKey.tell(s.b, nil) // the keys and the trust of before are better than none
 			return
 		}
 		s.state.Store(state)
@@ -123,7 +128,7 @@ func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 func (s *server) newServing(ctx context.Context, c conn.Conn, about *stream.Info) *serving {
 	v := &serving{server: s, scope: stream.From(ctx), about: about, state: s.state.Load()}
 	v.Conn.init(c, telemetry.Client, v.scope.Flow())
-	v.protocol = func() { faultProtocol.tell(s.b, v.scope) }
+	v.broke = func(err error) { tell(err, s.b, v.scope) }
 	return v
 }
 
@@ -176,9 +181,8 @@ func (v *serving) failed(err error) error {
 	if errors.As(err, &refused) {
 		return refused
 	}
-	f := faultOf(err)
-	f.tell(v.server.b, v.scope)
-	cut := &stream.Cut{By: telemetry.Client, Why: f.reason, Err: err}
+	f := tell(err, v.server.b, v.scope)
+	cut := &stream.Cut{By: telemetry.Client, Why: f.reason, Err: named(err)}
 	switch f {
 	case faultGone:
 		return cut

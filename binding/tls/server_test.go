@@ -372,6 +372,58 @@ func awaitState(t *testing.T, g *gwtest.Gateway, config *tls.Config) {
 	}
 }
 
+// TestBadClients wants everything that a client may do wrong to be answered by an alert or an end, one event where an
+// operator should know, and one record.
+func TestBadClients(t *testing.T) {
+	w := theWorld()
+	put(t, "keys", vaultOf(w.server))
+	first := hello(w.clientConfig())
+	f := func(name, sends string, ends bool, alert, event, reason string) {
+		t.Helper()
+		t.Run(name, func(t *testing.T) {
+			g := gwtest.Start(t, secured(plain), gwtest.Limits(func(l *stream.Limits) { l.Handshake = 300 * time.Millisecond }))
+			c := g.Dial("north")
+			gwtest.Send(t, c, sends)
+			if ends {
+				c.CloseWrite()
+			}
+			c.SetReadDeadline(time.Now().Add(gwtest.Patience))
+			got, err := io.ReadAll(c)
+			if err != nil || !strings.HasSuffix(string(got), alert) {
+				t.Errorf("it got %q and %v, and no alert %q", got, err, alert)
+			}
+			if event != "" {
+				g.Event(event)
+			}
+			if r := g.Record(); r.Reason != reason {
+				t.Errorf("the record says %q: %q (%s)", r.By, r.Reason, r.Err)
+			}
+			events := 0
+			entries, _, _ := g.Host.Log.Since(0)
+			for _, e := range entries {
+				if e.Event != nil && e.Event.Warning {
+					events++
+				}
+			}
+			if want := min(1, len(event)); events != want {
+				t.Errorf("there are %d events", events)
+			}
+		})
+	}
+	const unexpected = "\x15\x03\x03\x00\x02\x02\x0a"
+	f("HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", false, unexpected, "binding.tls.tls.failed", "tls")
+	f("zeros", strings.Repeat("\x00", 100), false, unexpected, "binding.tls.tls.failed", "tls")
+	f("nothing", "", false, "", "binding.tls.handshake.timeout", "handshake timeout")
+	f("nothing, and an end", "", true, "", "", "fin")
+	f("half a hello", string(first[:40]), false, "", "binding.tls.handshake.timeout", "handshake timeout")
+	f("half a hello, and an end", string(first[:40]), true, "", "", "fin")
+	f("another message", "\x16\x03\x01\x00\x04\x02\x00\x00\x00", false, "\x02\x32", "binding.tls.protocol.rejected", "tls")
+	f("a hello of nonsense", "\x16\x03\x01\x00\x08\x01\x00\x00\x04\x03\x03xx", false, "\x02\x32", "binding.tls.protocol.rejected", "tls")
+	f("a record that is too long", "\x16\x03\x01\x48\x01"+strings.Repeat("x", 1000), false, "\x02\x16", "binding.tls.protocol.rejected", "tls")
+	f("an alert that is not encrypted", string(first)+"\x15\x03\x03\x00\x02\x02\x30", false, "", "binding.tls.handshake.failed", "handshake failed")
+	f("damage where the end of the handshake should be", string(first)+"\x17\x03\x03\x00\x13"+strings.Repeat("x", 19), false, "", "binding.tls.protocol.rejected", "tls")
+}
+
 // witness is told of the facts of streams that come to a binding of that type.
 var witness func(*stream.Info)
 

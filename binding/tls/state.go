@@ -23,6 +23,7 @@ type serverState struct {
 	config   *tls.Config // agrees on no protocol, and knows no revocation
 	mutual   Mutual
 	trust    *x509.CertPool // nil: what the system knows
+	lacks    bool           // there is no key, or nothing of what is to be trusted
 
 	mu      sync.Mutex
 	byALPN  map[string]*tls.Config    // by the protocol that is agreed on
@@ -32,6 +33,7 @@ type serverState struct {
 func (s *server) newState(now *vault.Contents) *serverState {
 	state := &serverState{server: s, contents: now, byALPN: map[string]*tls.Config{}, byTrust: map[string]*x509.CertPool{}}
 	keys, trust := s.options.choose(now, s.wants)
+	state.lacks = len(keys) == 0 || len(s.options.Trust) > 0 && len(trust) == 0
 	state.trust = poolOf(trust)
 	state.mutual = s.options.Mutual
 	if state.mutual == "" {
@@ -228,6 +230,14 @@ func checkTrust[X any](b *binding.Builder, ref vault.Ref, now *vault.Contents, r
 		for j := range routes[i].When {
 			warnMissing(b, ref, "trusted certificate", routes[i].When[j].Trust, vault.Aliases(now.Trust))
 		}
+	}
+}
+
+// checkFound tells of trust that is asked for and not there: it would become trust in whom the system knows, or in
+// anybody.
+func (o *Options) checkFound(b *binding.Builder, ref vault.Ref, trust []vault.Certificate) {
+	if len(o.Trust) > 0 && len(trust) == 0 {
+		b.Report.Errorf(b.Report.At(&o.Trust), "the vault %s has nothing of what is to be trusted", ref)
 	}
 }
 

@@ -22,6 +22,7 @@ type transport struct {
 	left   int    // bytes of the current record that were not given out
 	head   [recordHead]byte
 	headed int   // bytes of head, while a header comes in pieces
+	alert  *byte // in a record that was not encrypted
 	over   error // what ended the reading
 	now    bool  // Read does not wait
 
@@ -58,6 +59,7 @@ func (t *transport) Read(p []byte) (int, error) {
 		t.in = b
 	}
 	n := t.give(p)
+	t.look(p[:n])
 	if t.in = t.in[n:]; len(t.in) == 0 {
 		t.end.Release()
 	}
@@ -88,6 +90,15 @@ func (t *transport) give(p []byte) int {
 		t.left, t.headed = recordLength(t.head[:]), 0
 	}
 	return n
+}
+
+// look notices an alert that is not encrypted. A client of TLS 1.3 may send one where the server expects encrypted
+// records already, and tls.Conn takes that for damage (RFC 8446, section 6; golang.org/issue/76767).
+func (t *transport) look(p []byte) {
+	const alert = 21
+	if len(p) == recordHead+2 && p[0] == alert && recordLength(p) == 2 {
+		t.alert = &[]byte{p[recordHead+1]}[0]
+	}
 }
 
 func recordLength(head []byte) int { return int(binary.BigEndian.Uint16(head[3:])) }
