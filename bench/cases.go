@@ -16,6 +16,19 @@ type metric struct {
 	Unit string `json:"unit"`
 }
 
+// suite is what has a report of its own.
+type suite struct {
+	name, title string
+	about       string // what all its cases have in common
+}
+
+var (
+	relaySuite = &suite{name: "relay", title: "TCP relay"}
+	tlsSuite   = &suite{"tls", "TLS", "TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 everywhere; " +
+		"session tickets only where a case says so or resumes sessions."}
+	suites = []*suite{relaySuite, tlsSuite}
+)
+
 // kind is what a group of cases has in common: the figures, in the order in which its measure
 // function returns them.
 type kind struct {
@@ -28,21 +41,27 @@ var (
 		{"cpu", "CPU", "us/msg"}, {"rate", "rate", "k msg/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
 	connections = &kind{"Connections: CPU of the proxy per connection (open, 64 B there and back, close)", []metric{
 		{"cpu", "CPU", "us/conn"}, {"rate", "rate", "k conn/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
-	bulk = &kind{"Bulk: CPU of the proxy per 10^9 bytes one way", []metric{
+	handshakes = &kind{"Handshakes: CPU of the proxy per connection (open, agree, 64 B there and back, close; 16 at a time)", connections.metrics}
+	bulk       = &kind{"Bulk: CPU of the proxy per 10^9 bytes one way", []metric{
 		{"cpu", "CPU", "s/GB"}, {"rate", "rate", "GB/s"}}}
 	memories = &kind{"Memory: growth of PSS per idle proxied connection", []metric{
 		{"pss", "memory", "KiB/conn"}, {"freshRSS", "fresh RSS", "MiB"}, {"freshPSS", "fresh PSS", "MiB"}}}
 	starts = &kind{"Cold start: from exec to the first echoed byte", []metric{
 		{"start", "time", "ms"}}}
+
+	kinds = []*kind{messages, connections, handshakes, bulk, memories, starts}
 )
 
 // testCase names what it measures.
 type testCase struct {
-	name  string
-	title string
-	kind  *kind
-	mode  mode
-	extra bool // only run when -run is given
+	name   string
+	title  string
+	suite  *suite
+	kind   *kind
+	mode   mode
+	extra  bool     // only run when -run is given
+	also   []string // variants that take part
+	target *target
 
 	backend string
 	load    loadSpec // without port, processes and times
@@ -58,7 +77,7 @@ var cases = []*testCase{
 	pingpong("msg-64-1k", "64 connections, 1 KiB", 64, 1024, 0),
 	pingpong("paced-64", "64 connections, 64 B, 15,000/s", 64, 64, 15000),
 	{
-		name: "churn", title: "connect, 64 B, close; 16 at a time", kind: connections, mode: modeTCP,
+		name: "churn", title: "connect, 64 B, close; 16 at a time", suite: relaySuite, kind: connections, mode: modeTCP,
 		backend: "echo", load: loadSpec{Mode: "churn", Conns: 16, Size: 64}, measure: measureOps,
 	},
 	transfer("bulk-1", "bulk to the client, 1 connection", "source", "receive", 1, false),
@@ -66,33 +85,64 @@ var cases = []*testCase{
 	transfer("bulk-up-1", "bulk to the server, 1 connection", "sink", "send", 1, true),
 	transfer("bulk-up-16", "bulk to the server, 16 connections", "sink", "send", 16, true),
 	{
-		name: "memory", title: "2,000 idle connections", kind: memories, mode: modeTCP, fresh: true, rounds: 3,
+		name: "memory", title: "2,000 idle connections", suite: relaySuite, kind: memories, mode: modeTCP, fresh: true, rounds: 3,
 		backend: "echo", load: loadSpec{Mode: "hold", Conns: 2000, Size: 4096}, measure: measureMemory,
 	},
 	{
-		name: "start", title: "cold start", kind: starts, mode: modeTCP, fresh: true,
+		name: "start", title: "cold start", suite: relaySuite, kind: starts, mode: modeTCP, fresh: true,
 		backend: "echo", measure: measureStart,
 	},
+	handshake("tls-handshake", "full handshake, ECDSA P-256", modeTLS, 0, &target{0.85, baseline}),
+	handshake("tls-handshake-tickets", "full handshake, tickets sent", modeTicket, 3, nil),
+	handshake("tls-handshake-rsa", "full handshake, RSA 2048", modeRSA, 3, nil),
+	handshake("tls-resume", "resumed session", modeResume, 3, nil),
+	secured(pingpong("tls-msg-64", "64 connections, 64 B", 64, 64, 0), &target{0.90, baseline}),
+	secured(transfer("tls-bulk-1", "encrypt to client, 1 connection", "source", "receive", 1, true), nil),
+	secured(transfer("tls-bulk-16", "encrypt to client, 16 connections", "source", "receive", 16, false), &target{0.95, baseline}),
+	secured(transfer("tls-bulk-up-1", "decrypt to server, 1 connection", "sink", "send", 1, true), nil),
+	secured(transfer("tls-bulk-up-16", "decrypt to server, 16 connections", "sink", "send", 16, false), &target{0.95, baseline}),
+	{
+		name: "tls-memory", title: "2,000 idle connections", suite: tlsSuite, kind: memories, mode: modeTLS, fresh: true, rounds: 3,
+		target: &target{most: 20}, backend: "echo", load: loadSpec{Mode: "hold", Conns: 2000, Size: 64}, measure: measureMemory,
+	},
+	{
+		name: "tls-sni", title: "by SNI, 64 connections, 64 B", suite: tlsSuite, kind: messages, mode: modeSNI,
+		also: []string{ownRelay}, target: &target{1.05, ownRelay},
+		backend: "echo", load: loadSpec{Mode: "pingpong", Conns: 64, Size: 64}, measure: measureOps,
+	},
+}
+
+func handshake(name, title string, m mode, rounds int, t *target) *testCase {
+	return &testCase{
+		name: name, title: title, suite: tlsSuite, kind: handshakes, mode: m, rounds: rounds, target: t,
+		backend: "echo", load: loadSpec{Mode: "churn", Conns: 16, Size: 64}, measure: measureOps,
+	}
+}
+
+// secured is a case of the relay with TLS between the client and the proxy.
+func secured(c *testCase, t *target) *testCase {
+	c.suite, c.mode, c.target = tlsSuite, modeTLS, t
+	return c
 }
 
 func pingpong(name, title string, conns, size, rate int) *testCase {
 	return &testCase{
-		name: name, title: title, kind: messages, mode: modeTCP, backend: "echo",
+		name: name, title: title, suite: relaySuite, kind: messages, mode: modeTCP, backend: "echo",
 		load: loadSpec{Mode: "pingpong", Conns: conns, Size: size, Rate: rate}, measure: measureOps,
 	}
 }
 
 func transfer(name, title, backend, load string, conns int, extra bool) *testCase {
 	return &testCase{
-		name: name, title: title, kind: bulk, mode: modeTCP, backend: backend, extra: extra,
+		name: name, title: title, suite: relaySuite, kind: bulk, mode: modeTCP, backend: backend, extra: extra,
 		load: loadSpec{Mode: load, Conns: conns}, measure: measureBulk,
 	}
 }
 
 // measureLoad puts the load of a case on a running proxy for one window.
 func measureLoad(ctx context.Context, o *options, c *testCase, r *rig) (loadResult, error) {
-	spec := c.load
-	spec.Port, spec.Warm, spec.Window = r.port, o.warm, o.window
+	spec := r.dress(c.load)
+	spec.Warm, spec.Window = o.warm, o.window
 	var err error
 	if spec.PIDs, err = r.pids(); err != nil {
 		return loadResult{}, err
@@ -140,8 +190,7 @@ func measureMemory(ctx context.Context, o *options, c *testCase, r *rig) ([]floa
 	if err != nil {
 		return nil, err
 	}
-	spec := c.load
-	spec.Port = r.port
+	spec := r.dress(c.load)
 	var held memory
 	err = whileHeld(ctx, spec, func() (err error) {
 		time.Sleep(o.settle) // collectors and allocators give back what they do not need
@@ -178,4 +227,4 @@ func (c *testCase) roundsOf(o *options) int {
 // descriptors is what a proxy needs for the case: two sockets a connection, and some.
 func (c *testCase) descriptors() uint64 { return uint64(2*c.load.Conns + 256) }
 
-func (c *testCase) String() string { return fmt.Sprintf("%-11s %s", c.name, c.title) }
+func (c *testCase) String() string { return fmt.Sprintf("%-21s %s", c.name, c.title) }

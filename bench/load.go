@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,9 +22,11 @@ type loadSpec struct {
 	Mode   string // "pingpong", "churn", "receive", "send" or "hold"
 	Port   int
 	Conns  int
-	Size   int   // bytes per message
-	Rate   int   // messages a second over all connections; 0 is as fast as replies come
-	PIDs   []int // whose CPU time is read at both ends of the window
+	Size   int         // bytes per message
+	Rate   int         // messages a second over all connections; 0 is as fast as replies come
+	Hello  string      // pingpong: the name that a TLS client's first message asks for, which is sent before all others
+	Secure *secureSpec // how the connections are secured; nil is not at all
+	PIDs   []int       // whose CPU time is read at both ends of the window
 	Warm   time.Duration
 	Window time.Duration
 }
@@ -44,8 +47,14 @@ const (
 	holdLimit = time.Minute
 )
 
-// errClosed: it is always the load that closes first.
-var errClosed = errors.New("the proxy closed a connection")
+var (
+	errClosed = errors.New("the proxy closed a connection") // it is always the load that closes first
+	errMore   = errors.New("more bytes came back than were sent")
+	errOther  = errors.New("other bytes came back than were sent")
+)
+
+// garbage is how much of it is let lie, in bytes: handshakes leave some.
+const garbage = 512 << 20
 
 var modes = map[string]func(*loader) error{
 	"pingpong": (*loader).pingpong,
@@ -67,12 +76,21 @@ type loader struct {
 	bytes  int64
 	window window
 	result loadResult
+
+	// Of lanes, which secured connections run on.
+	config *tls.Config
+	lanes  []*lane
+	up     int  // lanes that are ready to begin
+	going  bool // all are
+	over   bool // they end what they have begun
+	active int  // lanes that have not ended
 }
 
 // runLoad carries out a spec and prints its result as JSON.
 func runLoad(arg string) error {
 	runtime.LockOSThread()
-	debug.SetGCPercent(-1) // the loops allocate nothing; a collection would only disturb them
+	debug.SetGCPercent(-1) // the loops allocate next to nothing; a collection would only disturb them
+	debug.SetMemoryLimit(garbage)
 	// The paced load sleeps for some 60 us at a time; the default slack would add 50.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("cannot set timer slack: %w", err)
@@ -81,11 +99,18 @@ func runLoad(arg string) error {
 	if err := json.Unmarshal([]byte(arg), &l.spec); err != nil {
 		return fmt.Errorf("cannot read load %q: %w", arg, err)
 	}
-	run := modes[l.spec.Mode]
+	from := modes
+	var err error
+	if l.spec.Secure != nil {
+		from = secureModes
+		if l.config, err = l.spec.Secure.config(); err != nil {
+			return err
+		}
+	}
+	run := from[l.spec.Mode]
 	if run == nil {
 		return fmt.Errorf("unknown load %q", l.spec.Mode)
 	}
-	var err error
 	if l.poll, err = newPoller(); err != nil {
 		return err
 	}
@@ -165,8 +190,8 @@ func (l *loader) loop(
 			if err := handle(int(events[i].Fd), now); err != nil {
 				return err
 			}
-			// Also when its last bytes were read just now: no further report may come.
-			if events[i].Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			// Also when its last bytes were read just now: no further report may come. A lane reads the end itself.
+			if l.lanes == nil && events[i].Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 				return errClosed
 			}
 		}
@@ -254,6 +279,15 @@ func (l *loader) hold() error {
 	if err := l.eachOnce(); err != nil {
 		return err
 	}
+	var fds []int
+	for i := range l.conns {
+		fds = append(fds, l.conns[i].fd)
+	}
+	return l.keep(fds)
+}
+
+// keep tells that all connections are up, waits until stdin ends, and finds them as they were.
+func (l *loader) keep(fds []int) error {
 	if _, err := io.WriteString(os.Stdout, heldLine); err != nil {
 		return fmt.Errorf("cannot report: %w", err)
 	}
@@ -261,12 +295,12 @@ func (l *loader) hold() error {
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		return fmt.Errorf("cannot wait for the end: %w", err)
 	}
-	for i := range l.conns {
-		if _, e := recv(l.conns[i].fd, l.buf); e != syscall.EAGAIN {
+	for i, fd := range fds {
+		if _, e := recv(fd, l.buf); e != syscall.EAGAIN {
 			return fmt.Errorf("idle connection %d did not stay open and silent (%v)", i+1, e)
 		}
 	}
-	l.result.Ops = int64(len(l.conns))
+	l.result.Ops = int64(len(fds))
 	return nil
 }
 

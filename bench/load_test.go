@@ -59,6 +59,7 @@ func TestLoad(t *testing.T) {
 		rate := float64(r.Ops) / r.Seconds
 		return rate > 1000 && rate < 2500 // a busy machine bends it
 	})
+	f("echo", loadSpec{Mode: "pingpong", Conns: 8, Size: 64, Hello: serverName}, latency)
 	f("echo", loadSpec{Mode: "churn", Conns: 4, Size: 64}, latency)
 	f("source", loadSpec{Mode: "receive", Conns: 2}, volume)
 	f("sink", loadSpec{Mode: "send", Conns: 2}, volume)

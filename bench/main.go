@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command bench puts gozilla's TCP relay beside HAProxy and nginx: see README.md in its folder.
+// Command bench puts gozilla beside HAProxy and nginx, as a TCP relay and with TLS: see README.md in its folder.
 //
 // One program plays all parts. It starts the proxies, and itself again as backends and as load:
 //
@@ -86,7 +86,7 @@ func parseOptions(args []string) (*options, error) {
 	tuned := f.String("tuned", "^bulk", "add haproxy-64k and nginx-64k to the cases that match this `regexp`")
 	proxies := f.String("proxies", "haproxy,nginx,gozilla", "what to compare, in this order")
 	f.StringVar(&o.bin, "bin", "", "gozilla `binary` to run in place of one built from this tree")
-	f.StringVar(&o.out, "out", "", "`directory` for relay.json, relay.md and relay.svg (default "+results+
+	f.StringVar(&o.out, "out", "", "`directory` for relay and tls, each as .json, .md and .svg (default "+results+
 		" if none of -quick, -run, -proxies and -bin is given, else none)")
 	f.BoolVar(&o.list, "list", false, "list the cases")
 	if err := f.Parse(args); err != nil {
@@ -133,7 +133,7 @@ func (o *options) selected() []*testCase {
 	return list
 }
 
-// compared lists the proxies of the run, the tuned ones last.
+// compared lists the proxies of the run, variants last.
 func (o *options) compared() ([]*proxy, error) {
 	all := allProxies()
 	var list []*proxy
@@ -154,5 +154,5 @@ func (o *options) compared() ([]*proxy, error) {
 
 // takesPart reports whether a proxy is measured in a case: those that -proxies names are in all.
 func (o *options) takesPart(p *proxy, c *testCase) bool {
-	return slices.Contains(o.proxies, p.name) || o.tuned.MatchString(c.name)
+	return slices.Contains(o.proxies, p.name) || slices.Contains(c.also, p.name) || p.tuned && o.tuned.MatchString(c.name)
 }

@@ -35,11 +35,12 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: out %q, %d rounds", args, o.out, o.rounds)
 		}
 	}
-	const all = "haproxy nginx gozilla haproxy-64k nginx-64k"
-	f("", "msg-1 msg-64 msg-1000 msg-64-1k paced-64 churn bulk-1 bulk-16 memory start", all, results, 9)
+	const all = "haproxy nginx gozilla haproxy-64k nginx-64k gozilla-relay"
+	f("", "msg-1 msg-64 msg-1000 msg-64-1k paced-64 churn bulk-1 bulk-16 memory start"+
+		" tls-handshake tls-handshake-tickets tls-handshake-rsa tls-resume tls-msg-64 tls-bulk-16 tls-bulk-up-16 tls-memory tls-sni", all, results, 9)
 	f("-quick -run ^bulk-up", "bulk-up-1 bulk-up-16", all, "", 3)
-	f("-quick -rounds 5 -run memory -out x", "memory", all, "x", 5)
-	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k", "", 9)
+	f("-quick -rounds 5 -run ^memory -out x", "memory", all, "x", 5)
+	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k gozilla-relay", "", 9)
 	for _, bad := range []string{"-run (", "-rounds 0", "case", "-nonsense"} {
 		if _, err := parseOptions(strings.Fields(bad)); err == nil {
 			t.Errorf("%s: no error", bad)
@@ -63,9 +64,13 @@ func TestTakesPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := &proxy{name: ownRelay, base: subject}
 	for _, c := range cases {
 		if !o.takesPart(list[0], c) {
 			t.Errorf("%s without %s", c.name, list[0].name)
+		}
+		if o.takesPart(own, c) != (c.name == "tls-sni") {
+			t.Errorf("%s with %s: %v", c.name, own.name, c.name != "tls-sni")
 		}
 		if tuned := strings.HasPrefix(c.name, "bulk"); o.takesPart(list[1], c) != tuned {
 			t.Errorf("%s with %s: %v", c.name, list[1].name, !tuned)
@@ -76,11 +81,14 @@ func TestTakesPart(t *testing.T) {
 // Each proxy refuses a mode that it has no configuration for.
 func TestModes(t *testing.T) {
 	for _, p := range allProxies() {
-		if _, err := p.command(task{mode: "carrier pigeon", dir: t.TempDir()}); err == nil {
+		if _, err := p.command(task{mode: "carrier pigeon", dir: t.TempDir()}); err == nil && p.name != ownRelay {
 			t.Errorf("%s: no error", p.name)
 		}
-		if argv, err := p.command(task{mode: modeTCP, dir: t.TempDir(), listen: 1, backend: 2}); err != nil || len(argv) < 3 {
-			t.Errorf("%s: %v, %v", p.name, argv, err)
+		for _, m := range []mode{modeTCP, modeTLS, modeRSA, modeTicket, modeResume, modeSNI} {
+			argv, err := p.command(task{mode: m, dir: t.TempDir(), keys: "keys", listen: 1, backend: 2})
+			if err != nil || len(argv) < 3 {
+				t.Errorf("%s, %s: %v, %v", p.name, m, argv, err)
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -32,12 +31,22 @@ func newConn(i, fd, size int) conn {
 	return c
 }
 
-// send begins a round trip. A socket whose last reply is complete has room for a message.
+// send begins a round trip.
 func (c *conn) send(due int64) error {
+	c.next()
+	return c.put(due)
+}
+
+// next makes the message another one.
+func (c *conn) next() {
 	c.seq++
 	if len(c.out) >= 16 {
 		binary.LittleEndian.PutUint64(c.out[8:], c.seq)
 	}
+}
+
+// put sends the message. A socket whose last reply is complete has room for it.
+func (c *conn) put(due int64) error {
 	n, e := send(c.fd, c.out)
 	if e != 0 {
 		return fmt.Errorf("cannot send: %w", e)
@@ -62,9 +71,9 @@ func (l *loader) reply(i int, now int64) (bool, error) {
 	case n == 0:
 		return false, errClosed
 	case !c.waiting || c.got+n > len(c.out):
-		return false, errors.New("more bytes came back than were sent")
+		return false, errMore
 	case !bytes.Equal(l.buf[:n], c.out[c.got:c.got+n]):
-		return false, errors.New("other bytes came back than were sent")
+		return false, errOther
 	}
 	c.got += n
 	if c.got < len(c.out) {
@@ -81,6 +90,9 @@ func (l *loader) reply(i int, now int64) (bool, error) {
 // over all connections. After the window it waits for every message that is still under way.
 func (l *loader) pingpong() error {
 	if err := l.dial(unix.EPOLLIN | unix.EPOLLRDHUP | edge); err != nil {
+		return err
+	}
+	if err := l.greet(); err != nil {
 		return err
 	}
 	step := l.saturate

@@ -22,6 +22,7 @@ type report struct {
 	o        *options
 	when     time.Time
 	machine  string
+	suite    *suite // nil: all of them
 	proxies  []reportedProxy
 	outcomes []*outcome
 }
@@ -55,8 +56,37 @@ func machine() string {
 	return fmt.Sprintf("%d x %s, Linux %s, %s", runtime.NumCPU(), cpu, kernel, runtime.Version())
 }
 
-// write prints the tables and leaves all three files, if there is a place for them.
+// write prints the tables of all suites and leaves three files for each, if there is a place for them.
 func (r *report) write() error {
+	for i, s := range r.suites() {
+		if i > 0 {
+			fmt.Println()
+		}
+		if err := s.writeSuite(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suites are reports of one suite each, with the proxies that take part.
+func (r *report) suites() []*report {
+	var all []*report
+	for _, s := range suites {
+		part := *r
+		part.suite = s
+		part.outcomes = slices.DeleteFunc(slices.Clone(r.outcomes), func(o *outcome) bool { return o.c.suite != s })
+		part.proxies = slices.DeleteFunc(slices.Clone(r.proxies), func(p reportedProxy) bool {
+			return !slices.ContainsFunc(part.outcomes, func(o *outcome) bool { return o.err != nil || o.of(p.Name) != nil })
+		})
+		if len(part.outcomes) > 0 {
+			all = append(all, &part)
+		}
+	}
+	return all
+}
+
+func (r *report) writeSuite() error {
 	text := r.markdown()
 	fmt.Print(text)
 	if r.o.out == "" {
@@ -76,9 +106,9 @@ func (r *report) write() error {
 		return nil
 	}
 	return errors.Join(
-		write("relay.md", []byte(text)),
-		write("relay.json", data),
-		write("relay.svg", []byte(chart(r.outcomes, r.subtitle()))))
+		write(r.suite.name+".md", []byte(text)),
+		write(r.suite.name+".json", data),
+		write(r.suite.name+".svg", []byte(chart(r.suite.title, r.subtitle(), r.outcomes))))
 }
 
 func (r *report) subtitle() string {
@@ -88,15 +118,22 @@ func (r *report) subtitle() string {
 // markdown has a table for each kind of case. Cells are padded: it reads well as plain text too.
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# TCP relay beside HAProxy\n\n%s.\n\n", r.subtitle())
+	fmt.Fprintf(&b, "# %s beside HAProxy\n\n%s.\n\n", r.suite.title, r.subtitle())
 	for _, p := range r.proxies {
 		fmt.Fprintf(&b, "* %s: %s (%s)\n", p.Name, p.About, p.Version)
 	}
+	if r.suite.about != "" {
+		fmt.Fprintf(&b, "\n%s\n", r.suite.about)
+	}
 	b.WriteString("\nIQR: from the first to the third quartile of the rounds. x HAProxy: median of the ratios within each round; less is better.\n")
-	for _, k := range []*kind{messages, connections, bulk, memories, starts} {
+	for _, k := range kinds {
 		if rows := r.rows(k); len(rows) > 0 {
 			fmt.Fprintf(&b, "\n## %s\n\n%s", k.title, table(append([][]string{heads(k)}, rows...), 2))
 		}
+	}
+	if rows := r.verdicts(); len(rows) > 0 {
+		heads := []string{"case", "figure", subject, "target", "result"}
+		fmt.Fprintf(&b, "\n## Targets\n\n%s", table(append([][]string{heads}, rows...), 2))
 	}
 	for _, o := range r.outcomes {
 		if o.err != nil {
@@ -104,6 +141,16 @@ func (r *report) markdown() string {
 		}
 	}
 	return b.String()
+}
+
+func (r *report) verdicts() [][]string {
+	var rows [][]string
+	for _, o := range r.outcomes {
+		if v, ok := o.verdict(); ok {
+			rows = append(rows, v.row(o.c))
+		}
+	}
+	return rows
 }
 
 func heads(k *kind) []string {
@@ -214,6 +261,7 @@ type jsonCase struct {
 	Title   string       `json:"title"`
 	Mode    mode         `json:"mode"`
 	Metrics []metric     `json:"metrics"`
+	Target  *verdict     `json:"target,omitempty"`
 	Proxies []jsonSeries `json:"proxies,omitempty"`
 	Error   string       `json:"error,omitempty"`
 }
@@ -248,6 +296,9 @@ func (o *outcome) json() jsonCase {
 	c := jsonCase{Name: o.c.name, Title: o.c.title, Mode: o.c.mode, Metrics: o.c.kind.metrics}
 	if o.err != nil {
 		c.Error = o.err.Error()
+	}
+	if v, ok := o.verdict(); ok {
+		c.Target = &v
 	}
 	for _, s := range o.series {
 		js := jsonSeries{Name: s.proxy.name, Figures: map[string]jsonFigure{}}

@@ -10,6 +10,7 @@ import (
 
 func sampleReport() *report {
 	return &report{
+		suite:    relaySuite,
 		o:        &options{rounds: 3, window: 2 * time.Second, warm: time.Second},
 		when:     time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC),
 		machine:  "a machine",
@@ -32,6 +33,24 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Each suite has a report of its own, with the proxies that take part.
+func TestSuites(t *testing.T) {
+	r := sampleReport()
+	r.proxies = append(r.proxies, reportedProxy{"squid", "takes no part", "7"})
+	secure := &testCase{name: "tls-msg", title: "secured", suite: tlsSuite, kind: messages}
+	r.outcomes = append(r.outcomes, &outcome{c: secure, series: r.outcomes[0].series[2:]})
+	parts := r.suites()
+	if len(parts) != 2 || parts[0].suite != relaySuite || parts[1].suite != tlsSuite {
+		t.Fatalf("%d parts", len(parts))
+	}
+	if got := len(parts[0].outcomes); got != 3 {
+		t.Errorf("the relay has %d cases", got)
+	}
+	if got := parts[1]; len(got.outcomes) != 1 || len(got.proxies) != 1 || got.proxies[0].Name != subject {
+		t.Errorf("tls has %d cases of %v", len(got.outcomes), got.proxies)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	b, err := sampleReport().json()
 	if err != nil {
@@ -44,6 +63,9 @@ func TestJSON(t *testing.T) {
 	first := run.Cases[0].Proxies[2]
 	if first.Name != "gozilla" || first.Ratio.Median != 0.5 || first.Figures["cpu"].Median != 5 || len(first.Figures["cpu"].Rounds) != 3 {
 		t.Errorf("gozilla in %s: %+v", run.Cases[0].Name, first)
+	}
+	if got := run.Cases[0].Target; got == nil || !got.Met || got.Value != 0.5 || run.Cases[1].Target != nil {
+		t.Errorf("target %+v", got)
 	}
 	if failed := run.Cases[2]; failed.Error == "" || failed.Proxies != nil {
 		t.Errorf("a failed case has an error and no figures: %+v", failed)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,26 +15,29 @@ import (
 // what one proxy leaves behind (ports in TIME_WAIT) does not hinder the next.
 type rig struct {
 	proxy   *proxy
+	mode    mode
 	dir     string
+	keys    string // directory with the keys of the run
 	argv    []string
 	port    int // of the proxy
 	backend *process
 	running *process // the proxy, or nil
 }
 
-// newRig starts the backend and configures the proxy, which it does not start.
+// newRig starts the backend and configures the proxy, which it does not start. In temp are the keys, and all that is
+// written.
 func newRig(p *proxy, m mode, backend, temp string) (*rig, error) {
 	dir, err := os.MkdirTemp(temp, p.name+"-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot create directory: %w", err)
 	}
-	r := &rig{proxy: p, dir: dir}
+	r := &rig{proxy: p, mode: m, dir: dir, keys: temp}
 	var behind int
 	if r.backend, behind, err = startBackend(backend, dir); err != nil {
 		return nil, err
 	}
 	if r.port, err = freePort(); err == nil {
-		r.argv, err = p.command(task{mode: m, dir: dir, listen: r.port, backend: behind})
+		r.argv, err = p.command(task{mode: m, dir: dir, keys: temp, listen: r.port, backend: behind})
 	}
 	if err != nil {
 		r.close()
@@ -97,7 +101,23 @@ func (r *rig) echoes() error {
 }
 
 func (r *rig) dial() (net.Conn, error) {
-	return net.DialTimeout("tcp4", fmt.Sprintf("127.0.0.1:%d", r.port), time.Second)
+	d, address := &net.Dialer{Timeout: time.Second}, fmt.Sprintf("127.0.0.1:%d", r.port)
+	if r.mode.secure() {
+		return tls.DialWithDialer(d, "tcp4", address, &tls.Config{ServerName: serverName, InsecureSkipVerify: true}) // the load looks closer
+	}
+	return d.Dial("tcp4", address)
+}
+
+// dress makes a load one that the rig's mode is for.
+func (r *rig) dress(spec loadSpec) loadSpec {
+	spec.Port = r.port
+	switch {
+	case r.mode.secure():
+		spec.Secure = &secureSpec{Name: serverName, Cert: keyFile(r.keys, r.mode, ".pem"), Tickets: r.mode.tickets(), Resume: r.mode == modeResume}
+	case r.mode == modeSNI:
+		spec.Hello = serverName
+	}
+	return spec
 }
 
 func (r *rig) alive() error {

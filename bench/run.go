@@ -36,9 +36,12 @@ type outcome struct {
 }
 
 // base is the series that ratios are taken to, or nil.
-func (o *outcome) base() *series {
+func (o *outcome) base() *series { return o.of(baseline) }
+
+// of is the series of a proxy, or nil.
+func (o *outcome) of(name string) *series {
 	for _, s := range o.series {
-		if s.proxy.name == baseline {
+		if s.proxy.name == name {
 			return s
 		}
 	}
@@ -62,6 +65,9 @@ func bench(ctx context.Context, o *options) (err error) {
 	list := o.selected()
 	if len(list) == 0 {
 		return errors.New("no case matches -run; -list shows them")
+	}
+	if err := makeKeys(o.temp); err != nil {
+		return err
 	}
 	rep := newReport(o)
 	for _, p := range proxies {

@@ -34,6 +34,7 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f232
 .one { stroke: #1f2328; stroke-width: 1.5 }
 .whisker { stroke: #1f2328; stroke-width: 1.2; fill: none }
 .gozilla { fill: #2f6fde }
+.gozilla-relay { fill: #a5c1f3 }
 .nginx { fill: #2f9461 }
 .haproxy-64k { fill: #a9b3bf }
 .nginx-64k { fill: #93ceb0 }
@@ -45,6 +46,7 @@ text { fill: #e6edf3 }
 .grid { stroke: #30363d }
 .one, .whisker { stroke: #e6edf3 }
 .gozilla { fill: #4c8bf5 }
+.gozilla-relay { fill: #31538f }
 .nginx { fill: #3fb27a }
 .haproxy-64k { fill: #6b7683 }
 .nginx-64k { fill: #2b6a4c }
@@ -54,7 +56,7 @@ text { fill: #e6edf3 }
 `
 
 // knownBars are the proxies with a colour of their own.
-var knownBars = []string{"gozilla", "nginx", "haproxy-64k", "nginx-64k"}
+var knownBars = []string{"gozilla", "nginx", "haproxy-64k", "nginx-64k", "gozilla-relay"}
 
 func barClass(name string) string {
 	for _, k := range knownBars {
@@ -67,7 +69,7 @@ func barClass(name string) string {
 
 // chart draws the headline figure of every case as a ratio to HAProxy: a group of bars per case, the
 // median as its length, the middle half of the rounds as a whisker.
-func chart(outcomes []*outcome, subtitle string) string {
+func chart(title, subtitle string, outcomes []*outcome) string {
 	var body strings.Builder
 	y := headHeight
 	var names []string
@@ -82,10 +84,10 @@ func chart(outcomes []*outcome, subtitle string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n",
 		chartWidth, height, chartWidth, height)
-	b.WriteString("<title>TCP relay: cost relative to HAProxy</title>\n")
+	fmt.Fprintf(&b, "<title>%s: cost relative to HAProxy</title>\n", html.EscapeString(title))
 	b.WriteString(chartStyle)
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`+"\n", chartWidth, height)
-	label(&b, 20, 30, "title", "TCP relay: cost relative to HAProxy, less is better")
+	label(&b, 20, 30, "title", title+": cost relative to HAProxy, less is better")
 	label(&b, 20, 49, "soft", subtitle)
 	drawLegend(&b, names)
 	drawAxis(&b, y-groupGap+6)

@@ -33,16 +33,16 @@ func sample() []*outcome {
 		return o
 	}
 	return []*outcome{
-		make(&testCase{name: "msg-64", title: "64 connections, 64 B", kind: messages, mode: modeTCP}, map[string][][]float64{
+		make(&testCase{name: "msg-64", title: "64 connections, 64 B", suite: relaySuite, kind: messages, mode: modeTCP, target: &target{0.9, baseline}}, map[string][][]float64{
 			"haproxy": rows(4, 10, 10, 10), "nginx": rows(4, 9, 9, 10), "gozilla": rows(4, 5, 5, 5)}),
-		make(&testCase{name: "memory", title: "idle & <held>", kind: memories, mode: modeTCP}, map[string][][]float64{
+		make(&testCase{name: "memory", title: "idle & <held>", suite: relaySuite, kind: memories, mode: modeTCP}, map[string][][]float64{
 			"haproxy": rows(3, 3), "nginx": rows(3, 17), "gozilla": rows(3, 0.3)}),
-		{c: &testCase{name: "churn", title: "churn", kind: connections}, err: errors.New("churn: nginx, round 2: cannot receive")},
+		{c: &testCase{name: "churn", title: "churn", suite: relaySuite, kind: connections}, err: errors.New("churn: nginx, round 2: cannot receive")},
 	}
 }
 
 func TestChart(t *testing.T) {
-	got := chart(sample(), "a day; a machine")
+	got := chart("TCP relay", "a day; a machine", sample())
 	for d := xml.NewDecoder(strings.NewReader(got)); ; {
 		_, err := d.Token()
 		if err == io.EOF {
@@ -64,6 +64,15 @@ func TestChart(t *testing.T) {
 		}
 	}
 	golden(t, "chart.svg", got)
+}
+
+// A title that is longer would run into the bars.
+func TestTitles(t *testing.T) {
+	for _, c := range cases {
+		if len(c.title) > 34 {
+			t.Errorf("%s has a title of %d letters", c.name, len(c.title))
+		}
+	}
 }
 
 // golden compares with a file in testdata, which UPDATE=1 rewrites.

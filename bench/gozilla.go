@@ -1,0 +1,154 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const gozillaPackage = "gozilla/cmd/gozilla"
+
+// gozillaConfig has a place for vaults, and one for the bindings between both ends.
+const gozillaConfig = `name: bench
+telemetry:
+  metrics:
+    - stream.data.received
+    - stream.data.sent
+    - stream.active.received
+    - stream.opens.received
+  exporters:
+    metrics:
+      type: prometheus
+      options:
+        endpoints:
+          - scheme: http
+            port: %d
+%sbindings:
+  north:
+    type: tcp
+    kind: server
+    options:
+      host: 127.0.0.1
+      port: %d
+    telemetry:
+      metrics:
+        - stream.*
+    exit: %s
+%s  south:
+    type: tcp
+    kind: client
+    options:
+      host: 127.0.0.1
+      port: %d
+    telemetry:
+      metrics:
+        - stream.*
+`
+
+const gozillaVault = `vaults:
+  keys:
+    type: filesystem
+    options:
+      keys:
+        store: %s
+        type: pkcs12
+        password: ` + storePassword + `
+`
+
+const gozillaServer = `  middle:
+    type: tls
+    kind: server
+    vault: keys
+    options:
+      keys:
+        - ` + storeAlias + `
+    telemetry:
+      metrics:
+        - stream.*
+    exit: south
+`
+
+const gozillaProxy = `  middle:
+    type: tls
+    kind: proxy
+    telemetry:
+      metrics:
+        - stream.*
+    routes:
+      - when:
+          - authority: ` + serverName + `
+        exit: south
+`
+
+// gozilla is built from this tree unless a binary is given.
+type gozilla struct{ path, version string }
+
+// locate is called once for each of the proxies that run the binary.
+func (g *gozilla) locate(ctx context.Context, o *options) (_ string, err error) {
+	if g.path == "" {
+		if g.path = o.bin; g.path == "" {
+			g.path = filepath.Join(o.temp, "gozilla")
+			if err := g.build(ctx); err != nil {
+				return "", err
+			}
+		}
+		g.version, err = buildOf(g.path)
+	}
+	return g.version, err
+}
+
+func (g *gozilla) build(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", g.path, gozillaPackage).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cannot build %s (leave it out with -proxies haproxy,nginx): %w\n    %s", gozillaPackage, err,
+			strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", "\n    "))
+	}
+	return nil
+}
+
+// buildOf is what a binary was built from.
+func buildOf(path string) (string, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read build of gozilla: %w", err)
+	}
+	v := info.Path + " " + info.GoVersion // the path tells what -bin really gave
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
+			v += fmt.Sprintf(" %s=%s", s.Key, s.Value)
+		}
+	}
+	return v, nil
+}
+
+func (g *gozilla) command(t task) ([]string, error) {
+	var vault, middle string
+	exit := "middle"
+	switch t.mode {
+	case modeTCP:
+		exit = "south"
+	case modeTLS, modeRSA, modeTicket, modeResume:
+		vault, middle = fmt.Sprintf(gozillaVault, keyFile(t.keys, t.mode, ".p12")), gozillaServer
+	case modeSNI:
+		middle = gozillaProxy
+	default:
+		return nil, t.unknown("gozilla")
+	}
+	metrics, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	file, err := t.write("zilla.yaml", fmt.Sprintf(gozillaConfig, metrics, vault, t.listen, exit, middle, t.backend))
+	return []string{g.path, "start", "-c", file, "-P", "zilla.engine.directory=" + t.path("engine")}, err
+}
+
+// relay is the command that passes on bytes unread, whatever the mode asks for: what a mode adds is seen against it.
+func (g *gozilla) relay(t task) ([]string, error) {
+	t.mode = modeTCP
+	return g.command(t)
+}

@@ -1,0 +1,91 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+const nginxModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+const nginxConfig = `load_module %s;
+daemon off;
+worker_processes 2;
+pid %s;
+error_log stderr;
+events { worker_connections 8192; }
+stream {
+%s	server {
+		listen 127.0.0.1:%d%s reuseport backlog=4096;
+%s	}
+}
+`
+
+// nginxSecure is what all modes have in common that end TLS.
+const nginxSecure = `		ssl_certificate %[1]s;
+		ssl_certificate_key %[1]s;
+		ssl_protocols TLSv1.3;
+		ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
+`
+
+// nginxNoTickets: switched off by nginx alone, OpenSSL still sends two tickets whose sessions nobody remembers.
+const nginxNoTickets = `		ssl_session_cache off;
+		ssl_session_tickets off;
+		ssl_conf_command NumTickets 0;
+`
+
+const nginxRoute = `	map $ssl_preread_server_name $exit { ` + serverName + ` behind; }
+	upstream behind { server 127.0.0.1:%d; }
+`
+
+// nginx stream with two workers; bufsize 0 leaves proxy_buffer_size at its default of 16 KiB.
+func nginx(name, base string, bufsize int) *proxy {
+	var path, tune string
+	about := "stream, 2 workers, reuseport, defaults"
+	if bufsize > 0 {
+		tune = fmt.Sprintf("\t\tproxy_buffer_size %d;\n", bufsize)
+		about = fmt.Sprintf("stream, 2 workers, reuseport, proxy_buffer_size %d", bufsize)
+	}
+	return &proxy{
+		name: name, base: base, about: about, tuned: bufsize > 0,
+		locate: func(ctx context.Context, _ *options) (v string, err error) {
+			if path, err = find("nginx", "nginx-light"); err != nil {
+				return "", err
+			}
+			if _, err := os.Stat(nginxModule); err != nil {
+				return "", fmt.Errorf("nginx has no stream module: install the package libnginx-mod-stream, or run bench/setup.sh: %w", err)
+			}
+			return version(ctx, path, "-v")
+		},
+		command: func(t task) ([]string, error) {
+			text, err := nginxText(t, tune)
+			if err != nil {
+				return nil, err
+			}
+			file, err := t.write("nginx.conf", text)
+			return []string{path, "-p", t.dir, "-c", file, "-e", "stderr"}, err
+		},
+	}
+}
+
+func nginxText(t task, tune string) (string, error) {
+	var before, ssl string
+	server := fmt.Sprintf("\t\tproxy_pass 127.0.0.1:%d;\n", t.backend) + tune
+	switch t.mode {
+	case modeTCP:
+	case modeTLS, modeRSA, modeTicket, modeResume:
+		ssl = " ssl"
+		server += fmt.Sprintf(nginxSecure, keyFile(t.keys, t.mode, ".pem"))
+		if !t.mode.tickets() {
+			server += nginxNoTickets
+		}
+	case modeSNI:
+		before = fmt.Sprintf(nginxRoute, t.backend)
+		server = "\t\tssl_preread on;\n\t\tproxy_pass $exit;\n" + tune
+	default:
+		return "", t.unknown("nginx")
+	}
+	return fmt.Sprintf(nginxConfig, nginxModule, t.path("nginx.pid"), before, t.listen, ssl, server), nil
+}
