@@ -137,10 +137,10 @@ func (s *server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 //go:noinline
 func (v *serving) begin(ctx context.Context) {
 	done := make(chan struct{})
-	go func() { // ends with the handshake
+	conn.Briefly(func() {
 		defer close(done)
 		v.err = conn.Contained(v.scope, func() error { return v.secure(ctx) })
-	}()
+	})
 	<-done
 }
 

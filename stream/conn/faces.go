@@ -70,13 +70,13 @@ func (p dialing) ServeConn(ctx context.Context, c Conn, about *stream.Info) erro
 //go:noinline
 func (r *relaying) reach(d Dialer, about *stream.Info) error {
 	done := make(chan error, 1)
-	go r.dial(d, about, done)
+	Briefly(func() { r.dial(d, about, done) })
 	return <-done
 }
 
-// dial dials the other end on behalf of the one that has arrived, and gives up when that is aborted meanwhile. It is a
-// goroutine of its own because dialling needs a large stack, which the relay would keep for as long as the connection
-// lives. It ends with the dial.
+// dial dials the other end on behalf of the one that has arrived, and gives up when that is aborted meanwhile. It runs on
+// a goroutine of its own because dialling needs a large stack, which the relay would keep for as long as the connection
+// lives.
 func (r *relaying) dial(d Dialer, about *stream.Info, done chan<- error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
