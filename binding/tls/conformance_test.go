@@ -57,7 +57,7 @@ func TestConformance(t *testing.T) {
 				put(t, "trust", &vault.Contents{Trust: []vault.Certificate{trust("ca", w.ca)}})
 				server := gwtest.Listen(t, "")
 				g := gwtest.Start(t, yaml, gwtest.Env("SERVER", server.Port()))
-				return &conntest.Gateway{Host: g.Host, Holds: 64 << 20, Parts: ends, Adds: clientTLS, Open: func(t testing.TB) (conn.Conn, conn.Conn) {
+				return &conntest.Gateway{Host: g.Host, Holds: 64 << 20, Truncate: truncates(clientTLS && serverTLS && !ends), Parts: ends, Adds: clientTLS, Open: func(t testing.TB) (conn.Conn, conn.Conn) {
 					accepted := make(chan conn.Conn, 1)
 					go func() {
 						c := server.Next()
@@ -85,4 +85,12 @@ func TestConformance(t *testing.T) {
 		f("server and client", both, true, true, true, version)
 	}
 	f("proxy", through, true, true, false, tls.VersionTLS13)
+}
+
+// truncates is truncate, unless the gateway passes TLS on: then it is for the peers to notice.
+func truncates(passed bool) func(conn.Conn) bool {
+	if passed {
+		return nil
+	}
+	return truncate
 }

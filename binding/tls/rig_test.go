@@ -197,6 +197,12 @@ type side struct {
 	below *net.TCPConn
 }
 
+// truncate ends the connection below an end of TLS without a close_notify.
+func truncate(c conn.Conn) bool {
+	s, ok := c.(*side)
+	return ok && s.below.CloseWrite() == nil
+}
+
 func (s *side) Abort() {
 	conn.Abort(s.below)
 	s.PipeConn.Abort()

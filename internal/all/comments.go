@@ -323,6 +323,7 @@ func init() {
 		"gozilla/stream/conn/conntest.Gateway.Host":         "Host is what its streams live on. The suite cancels them there, and finds their records in its log.",
 		"gozilla/stream/conn/conntest.Gateway.Open":         "Open opens a stream and gives both ends of it: the client's, and the server's.",
 		"gozilla/stream/conn/conntest.Gateway.Parts":        "Parts says that the client is told of a drain in a protocol's own words, so that it sees an orderly end.",
+		"gozilla/stream/conn/conntest.Gateway.Truncate":     "Truncate ends an end that Open gave in a way that only looks orderly: the connection below it ends, and the\nprotocol on it has not said so. It reports false for an end on which there is no such thing; nil if there is none.",
 		"gozilla/stream/conn/conntest.end":                  "end is one end of a stream in the hands of the suite.",
 		"gozilla/stream/conn/conntest.test":                 "test is one case at work.",
 		"gozilla/vault":                                     "Package vault is the contract of vaults, which keep private keys and the certificates that peers are trusted by.\nBindings choose from what a vault holds by alias, and choose again when it changes.",

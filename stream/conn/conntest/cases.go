@@ -40,6 +40,8 @@ var cases = []struct {
 	{name: "the server aborts after it has ended", abort: true, run: serverAbortsAfterEnd},
 	{name: "the client aborts after the server has ended", abort: true, run: clientAbortsAfterServerEnd},
 	{name: "the client aborts while it is dialled", abort: true, hang: true, run: abortInDial},
+	{name: "the client is cut off", run: clientTruncated},
+	{name: "the server is cut off", run: serverTruncated},
 	{name: "cancel while nothing moves", run: cancelInRead},
 	{name: "cancel while nobody reads", run: cancelInWrite},
 	{name: "cancel while both do not read", run: cancelInBothWrites},
@@ -236,6 +238,22 @@ func serverAborts(t *test) {
 	conn.Abort(s.Conn)
 	c.sees("rst", within)
 	t.ended(telemetry.Server, "rst")
+}
+
+func clientTruncated(t *test) { c, s := t.open(); truncated(t, c, s, telemetry.Client) }
+func serverTruncated(t *test) { c, s := t.open(); truncated(t, s, c, telemetry.Server) }
+
+// truncated cuts a stream off so that a layer may take it for whole.
+func truncated(t *test, from, to *end, side telemetry.Side) {
+	from.send([]byte("half of"))
+	to.receive("half of")
+	if t.g.Truncate == nil || !t.g.Truncate(from.Conn) {
+		conn.Abort(from.Conn) // for who has no layers there is nothing to be tested
+		conn.Abort(to.Conn)
+		return
+	}
+	to.sees("rst", within)
+	t.ended(side, "truncated")
 }
 
 func clientAbortsUnread(t *test) { c, s := t.open(); abortsUnread(t, c, s, telemetry.Client) }

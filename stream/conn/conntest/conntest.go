@@ -33,6 +33,9 @@ type Gateway struct {
 	Open func(t testing.TB) (client, server conn.Conn)
 	// Hang opens a stream that stays in its dial until that is cancelled; nil if there is no such thing.
 	Hang func(t testing.TB) (client conn.Conn)
+	// Truncate ends an end that Open gave in a way that only looks orderly: the connection below it ends, and the
+	// protocol on it has not said so. It reports false for an end on which there is no such thing; nil if there is none.
+	Truncate func(end conn.Conn) bool
 	// Holds is how many bytes may be on their way while nobody reads: what the gateway and the system buffer.
 	Holds int
 	// Parts says that the client is told of a drain in a protocol's own words, so that it sees an orderly end.
