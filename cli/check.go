@@ -13,7 +13,7 @@ import (
 
 var checkCommand = &command{
 	name: "check", args: "[FILE...]", short: "tell what is wrong with a configuration",
-	long: "Reads configurations and shows every fault with its place. Nothing is started, no port is opened and no file " +
+	long: "Reads configurations, and the files that their components name, and shows every fault with its place. Nothing is started, no port is opened and no file " +
 		"is written. The status is 0 if there is no fault, warnings aside, and 1 if there is, or if a file is missing or empty.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		c := &checker{}

@@ -15,6 +15,12 @@ want strace strace
 want haproxy haproxy
 want nginx nginx
 want openssl openssl
+want sslscan sslscan
+# testssl asks for the other three.
+want testssl testssl.sh
+want hexdump bsdextrautils
+want dig dnsutils
+want ps procps
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
 # Of the two netcats of Debian the tests are written for the one of OpenBSD.
 nc -h 2>&1 | grep -q OpenBSD || missing="$missing netcat-openbsd"

@@ -212,6 +212,9 @@ func (t *client) failed(ctx context.Context, s *stream.Scope, err error) error {
 	}
 	f := tell(err, t.b, s)
 	cut := &stream.Cut{By: telemetry.Server, Why: f.reason, Err: named(err)}
+	if f.event == "" { // it has gone, or ended: of a server that is a failure
+		cut.Why = faultHandshake.reason
+	}
 	if f == faultTimeout {
 		cut.By = telemetry.Gateway
 		return &stream.Refused{Reason: stream.Timeout, Err: cut}

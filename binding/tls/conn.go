@@ -147,6 +147,10 @@ func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
 	onDeep((*sealing)(c))
 	n, err = c.sealed.n, c.sealed.err
 	c.sealed.p, c.sealed.err = nil, nil
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "local error" { // the alert that answers what was read, which is told there
+		err = c.fault(err)
+	}
 	return *c.out, n, err
 }
 
@@ -195,7 +199,12 @@ func (c *Conn) readError(err error) error {
 		return err
 	}
 	c.broke(err)
-	cut = &stream.Cut{By: c.transport.end.Side, Why: faultOf(err).reason, Err: err}
+	return c.fault(err)
+}
+
+// fault is how a stream ends whose peer breaks the rules of TLS, or breaks off by an alert.
+func (c *Conn) fault(err error) error {
+	cut := &stream.Cut{By: c.transport.end.Side, Why: faultOf(err).reason, Err: err}
 	if cut.By == telemetry.Client {
 		return &stream.Told{Err: cut} // by the alert that tls.Conn has sent, if it was not the client's own
 	}

@@ -34,6 +34,9 @@ func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (co
 		return conn.Decision{}, err
 	}
 	hello, n, err := clienthello.Parse(head)
+	if errors.Is(err, clienthello.ErrLong) {
+		return conn.Decision{}, &stream.Told{Err: &stream.Refused{Reason: stream.Invalid, Err: err}}
+	}
 	if err != nil {
 		return conn.Decision{}, &stream.Refused{Reason: stream.Invalid, Err: err}
 	}

@@ -233,6 +233,10 @@ func (v *serving) route(ctx context.Context) error {
 func (v *serving) know(said *tls.ConnectionState) {
 	about := *v.about
 	about.Secure = secureOf(said)
+	if before := v.about.Secure; before != nil && len(said.PeerCertificates) == 0 {
+		// The client has shown none here; what a PROXY header has said of it holds.
+		about.Secure.Name, about.Secure.Signature, about.Secure.Key = before.Name, before.Signature, before.Key
+	}
 	if said.NegotiatedProtocol != "" {
 		about.ALPN = said.NegotiatedProtocol
 	}

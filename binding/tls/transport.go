@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"net"
@@ -22,7 +23,7 @@ type transport struct {
 	left   int    // bytes of the current record that were not given out
 	head   [recordHead]byte
 	headed int   // bytes of head, while a header comes in pieces
-	alert  *byte // in a record that was not encrypted
+	alert  *byte // fatal, in a record that was not encrypted
 	over   error // what ended the reading
 	now    bool  // Read does not wait
 
@@ -92,11 +93,11 @@ func (t *transport) give(p []byte) int {
 	return n
 }
 
-// look notices an alert that is not encrypted. A client of TLS 1.3 may send one where the server expects encrypted
+// look notices a fatal alert that is not encrypted. A client of TLS 1.3 may send one where the server expects encrypted
 // records already, and tls.Conn takes that for damage (RFC 8446, section 6; golang.org/issue/76767).
 func (t *transport) look(p []byte) {
-	const alert = 21
-	if len(p) == recordHead+2 && p[0] == alert && recordLength(p) == 2 {
+	const alert, fatal = 21, 2
+	if len(p) == recordHead+2 && p[0] == alert && recordLength(p) == 2 && p[recordHead] == fatal {
 		t.alert = &[]byte{p[recordHead+1]}[0]
 	}
 }
@@ -140,11 +141,13 @@ func (t *transport) hold() {
 // Sealed says whether what was held back has been sent. What has come to it meanwhile, such as an alert, is sent too.
 func (t *transport) Sealed(sent []byte, err error) error {
 	t.mu.Lock()
-	t.wrote(len(sent), err)
-	if rest := (*t.out)[len(sent):]; len(rest) > 0 && err == nil {
-		var n int
-		n, err = t.end.Write(rest)
-		t.wrote(n, err)
+	if sent != nil {
+		t.wrote(len(sent), err)
+	}
+	if rest := (*t.out)[len(sent):]; len(rest) > 0 && !t.broken {
+		n, late := t.end.Write(rest)
+		t.wrote(n, late)
+		err = cmp.Or(err, late)
 	}
 	*t.out = (*t.out)[:0]
 	outs.Put(t.out)

@@ -32,8 +32,10 @@ var (
 	errLength  = errors.New("a TLS record is empty, or longer than 16384 bytes")
 	errMessage = errors.New("the first TLS message is no ClientHello")
 	errSplit   = errors.New("the ClientHello is split into more than 2048 records")
-	errLong    = errors.New("the ClientHello is longer than 65536 bytes")
 )
+
+// ErrLong is that a hello is longer than is taken.
+var ErrLong = errors.New("the ClientHello is longer than 65536 bytes")
 
 // Parse reads the hello at the beginning of a stream. n is the length of the records that hold it; 0, without an error,
 // says that more bytes are needed. Where the last record holds more than the hello's end, all of it counts.
@@ -114,7 +116,7 @@ func messageSize(head []byte) (int, error) {
 	}
 	size := int(head[1])<<16 | int(head[2])<<8 | int(head[3])
 	if size > messageMost {
-		return 0, errLong
+		return 0, ErrLong
 	}
 	return messageHead + size, nil
 }
