@@ -3,6 +3,7 @@ package tls
 import (
 	"iter"
 	"runtime"
+	"sync/atomic"
 )
 
 // Encrypting takes more stack than a goroutine has while it waits for bytes, and what a stack has grown to it keeps: two
@@ -18,18 +19,18 @@ type deep struct {
 	job  job
 }
 
-// deeps are those that nobody uses now. There are as many as can be at work at a time.
-var deeps = make(chan *deep, runtime.NumCPU())
+// deeps are those that nobody uses now, nil where one is at work. There are as many as can be at work at a time.
+var deeps = make([]atomic.Pointer[deep], runtime.NumCPU())
 
 // They are made by a goroutine that is not bound to a thread, which that of init is: theirs must not be either.
 func init() {
 	made := make(chan struct{})
 	go func() { // ends at once
 		defer close(made)
-		for range cap(deeps) {
+		for i := range deeps {
 			d := &deep{}
 			d.next, _ = iter.Pull(d.jobs)
-			deeps <- d
+			deeps[i].Store(d)
 		}
 	}()
 	<-made
@@ -46,13 +47,16 @@ func (d *deep) jobs(yield func(struct{}) bool) {
 
 // onDeep does a job on a deep stack, if one is left. A fault of the job is the caller's; its stack is lost.
 func onDeep(j job) {
-	select {
-	case d := <-deeps:
+	for i := range deeps {
+		d := deeps[i].Swap(nil)
+		if d == nil {
+			continue
+		}
 		d.job = j
 		d.next()
 		d.job = nil
-		deeps <- d
-	default:
-		j.do()
+		deeps[i].Store(d)
+		return
 	}
+	j.do()
 }
