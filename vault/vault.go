@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"slices"
 	"strings"
 
 	"gozilla/component"
@@ -83,11 +82,6 @@ func named(all []Certificate, aliases []string) (found []Certificate) {
 		}
 	}
 	return found
-}
-
-// HasAlias reports whether an alias is that of a key, of a trusted certificate or of a signer.
-func HasAlias[T Key | Certificate](all []T, alias string) bool {
-	return slices.ContainsFunc(Aliases(all), func(have string) bool { return strings.EqualFold(have, alias) })
 }
 
 // Aliases are those of some keys or certificates, in their order.
