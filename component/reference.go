@@ -101,6 +101,9 @@ func writeProse(w io.Writer, f form, text string) {
 	}
 	for _, paragraph := range strings.Split(text, "\n\n") {
 		if !strings.HasPrefix(paragraph, "\t") {
+			if strings.HasPrefix(paragraph, "# ") { // the page has a heading of its own above
+				paragraph = "#" + paragraph
+			}
 			fmt.Fprintf(w, "%s\n\n", paragraph)
 			continue
 		}
