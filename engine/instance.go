@@ -145,13 +145,23 @@ func (in *instance) unbind() {
 	}
 }
 
-// close takes the instance out of service, whatever state it is in, and waits until nothing of it runs.
+// close takes the instance out of service, whatever state it is in, and waits until nothing of it runs; not for ever for
+// a task that does not return, since the system may hold it, on a file of another machine for example.
 func (in *instance) close() {
 	in.unbind()
 	if in.cancel != nil {
 		in.cancel(stream.ErrDrained)
 	}
-	in.tasks.Wait()
+	over := make(chan struct{})
+	go func() {
+		in.tasks.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+	case <-time.After(cutWithin):
+		in.builder.Log.Error("a task did not end, and is left behind")
+	}
 	for i := len(in.undo) - 1; i >= 0; i-- {
 		in.undo[i]()
 	}

@@ -230,3 +230,23 @@ func TestReasons(t *testing.T) {
 	f(errors.New("something else"), 80, "something else", "")
 	in.close()
 }
+
+// TestATaskThatDoesNotEnd is left behind, as one that waits for a file system that is gone.
+func TestATaskThatDoesNotEnd(t *testing.T) {
+	e, in := newInstance(t)
+	held, begun := make(chan struct{}), make(chan struct{})
+	in.builder.Go("stuck", func(context.Context) error {
+		close(begun)
+		<-held
+		return nil
+	})
+	in.run(e)
+	<-begun
+	began := time.Now()
+	in.close()
+	if took := time.Since(began); took < cutWithin || took > 10*cutWithin {
+		t.Errorf("the instance was closed after %v", took)
+	}
+	close(held)
+	in.tasks.Wait()
+}

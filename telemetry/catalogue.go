@@ -19,7 +19,7 @@ var Events = []Term{
 	{"binding.tls.peer.not.verified", "A certificate is missing, expired, revoked, for another name, or of an authority that is not trusted; or it was trusted, and is not any more."},
 	{"binding.tls.handshake.failed", "A peer and a tls binding have no version, cipher or key exchange in common, or the peer has ended the handshake with an alert."},
 	{"binding.tls.handshake.timeout", "A TLS handshake took longer than the limit handshake."},
-	{"binding.tls.client.certificate.not.resolved", "A route of a tls client chooses a certificate by what a guard knows, and that is nothing. The choice falls back to any that the server accepts."},
+	{"binding.tls.client.certificate.not.resolved", "A route of a tls client chooses a certificate by what a guard knows, and that is nothing. No certificate is shown."},
 	{"binding.tls.client.certificate.not.matched", "No key of a tls client has the property that is wanted, or none that the server accepts. No certificate is shown."},
 	{"guard.x509.authorization.failed", "A certificate gives its owner no session."},
 	{"vault.filesystem.reloaded", "The files of a vault have changed and were read again, or can be read again."},

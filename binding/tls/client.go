@@ -240,7 +240,7 @@ func (t *client) present(s *stream.Scope, state *clientState, config *tls.Config
 	field, value, chosen := t.wanted(s, about, with)
 	keys := state.keys
 	if chosen {
-		keys = matchingKeys(keys, field, value)
+		keys = matchingKeys(keys, field, value) // none for no value: nobody is to be taken for somebody else
 		identity = field + "=" + value + "\x00"
 	}
 	config.GetClientCertificate = func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -249,7 +249,7 @@ func (t *client) present(s *stream.Scope, state *clientState, config *tls.Config
 				return c, nil
 			}
 		}
-		if chosen {
+		if chosen && value != "" {
 			t.b.Warn(s, "binding.tls.client.certificate.not.matched",
 				"The route certificate properties (%s=%s) matched no candidate key, so no client certificate was presented.", field, value)
 		}
@@ -283,7 +283,7 @@ func (t *client) wanted(s *stream.Scope, about *stream.Info, with *With) (field,
 		if value = text.Of(s, t.b.Node.Namespace); value == "" {
 			t.b.Warn(s, "binding.tls.client.certificate.not.resolved",
 				"The route certificate property (%s) resolved to no value, so no client certificate was presented.", field)
-			return "", "", false
+			return field, "", true
 		}
 		if field == subjectDN && text.IsLiteral() {
 			value, _ = canonical(value) // which Check has read
@@ -298,6 +298,9 @@ func (t *client) wanted(s *stream.Scope, about *stream.Info, with *With) (field,
 
 // matchingKeys are the keys whose certificate has the property, the newest first, then by fingerprint.
 func matchingKeys(keys []vault.Key, field, value string) []vault.Key {
+	if value == "" {
+		return nil
+	}
 	matching := slices.DeleteFunc(slices.Clone(keys), func(k vault.Key) bool {
 		leaf := k.Certificate.Leaf
 		if field == subjectDN {

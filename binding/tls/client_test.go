@@ -72,8 +72,20 @@ func (f *tells) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *s
 	return c, learned, err
 }
 
+// ServeConn is part of conn.Server.
+func (f *tells) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
+	told.Lock()
+	to := told.about
+	told.Unlock()
+	to.Source, to.Dest = about.Source, about.Dest
+	return f.exit.ServeConn(ctx, c, &to)
+}
+
 func init() {
 	binding.Register(binding.Type{Name: "facts", Kinds: map[binding.Kind]binding.Form{
+		binding.Server: binding.In(func(b *binding.Builder, _ *tellsConfig) (*tells, error) {
+			return &tells{binding.ExitOf(b, conn.Protocol)}, nil
+		}, binding.Face(conn.Protocol, func(f *tells) conn.Port { return conn.Serving(f) }), binding.Exits[*tells](conn.Protocol)),
 		binding.Proxy: binding.In(func(b *binding.Builder, _ *tellsConfig) (*tells, error) {
 			return &tells{binding.ExitOf(b, conn.Protocol)}, nil
 		}, binding.Face(conn.Protocol, func(f *tells) conn.Port { return conn.Dialing(f) }), binding.Exits[*tells](conn.Protocol)),
@@ -335,8 +347,8 @@ func TestTheClientShows(t *testing.T) {
 	f(chosen("subject.cn: \"${guarded['who'].identity}\""), stream.Info{}, known{"client-2", ""}, isTwo, "")
 	f(chosen("subject.cn: \"${guarded['who'].attributes.cn}\""), stream.Info{}, known{"x", "client-1"}, isOne, "")
 	f(chosen("subject.dn: \"${guarded['who'].identity}\""), stream.Info{}, known{"cn=client-2,o=client-2 inc", ""}, isTwo, "")
-	f(chosen("subject.cn: \"${guarded['who'].attributes.none}\""), stream.Info{}, known{"x", "client-1"}, isOld, "binding.tls.client.certificate.not.resolved")
-	f(chosen("subject.cn: \"${guarded['who'].identity}\""), stream.Info{}, nil, isOld, "binding.tls.client.certificate.not.resolved")
+	f(chosen("subject.cn: \"${guarded['who'].attributes.none}\""), stream.Info{}, known{"x", "client-1"}, "-", "binding.tls.client.certificate.not.resolved")
+	f(chosen("subject.cn: \"${guarded['who'].identity}\""), came, nil, "-", "binding.tls.client.certificate.not.resolved") // nobody is taken for somebody else
 }
 
 // TestSessionsAreNotShared wants nobody to resume the session of another identity.

@@ -2,6 +2,7 @@ package tls
 
 import (
 	"crypto/tls"
+	"strings"
 
 	"gozilla/binding"
 	"gozilla/config"
@@ -120,6 +121,9 @@ func (Shown) Values() []string { return []string{string(Required), string(NoMutu
 
 // Check tells what is wrong with the condition as a whole.
 func (w *When) Check(r *config.Report) {
+	if w.Trust != nil && len(w.Trust) == 0 {
+		r.Errorf(r.At(&w.Trust), "a condition that trusts nobody never holds").Hintf("leave trust out, or name whom to trust")
+	}
 	if w.Mutual == Shown(NoMutual) && len(w.Trust) > 0 {
 		r.Errorf(r.At(&w.Trust), "a client without a certificate cannot be trusted by one").Hintf("leave trust out, or mutual")
 	}
@@ -133,6 +137,9 @@ func (o *ServerOptions) Check(r *config.Report) {
 	if o.TrustCACerts {
 		r.Warnf(r.At(&o.TrustCACerts), "trustcacerts has no effect on a tls server: it trusts clients by its vault only")
 	}
+	if o.Trust != nil && len(o.Trust) == 0 && (o.Mutual == "" || o.Mutual == NoMutual) {
+		r.Warnf(r.At(&o.Trust), "no client is asked for a certificate, since there is nobody to trust")
+	}
 	if len(o.Authorization) > 1 {
 		r.Errorf(r.At(&o.Authorization), "a tls server has at most one guard")
 	}
@@ -140,9 +147,20 @@ func (o *ServerOptions) Check(r *config.Report) {
 
 // Check tells what is wrong with the options as a whole.
 func (o *Options) Check(r *config.Report) {
+	checkTexts(r, o.SNI, 253, "host")
+	checkTexts(r, o.ALPN, 255, "protocol")
 	if o.Keys != nil && o.Signers != nil {
 		r.Errorf(r.At(&o.Signers), "keys are chosen by their own aliases or by those of their signers, not by both").
 			Note(r.At(&o.Keys), "keys stand here")
+	}
+}
+
+// checkTexts tells of names that no handshake can have.
+func checkTexts(r *config.Report, texts []string, most int, what string) {
+	for i := range texts {
+		if texts[i] == "" || len(texts[i]) > most || strings.ContainsAny(texts[i], " \t\r\n") {
+			r.Errorf(r.At(&texts[i]), "%q is no name of a %s", texts[i], what)
+		}
 	}
 }
 
@@ -193,6 +211,13 @@ func (c *Choice) Check(r *config.Report) {
 
 // Check tells what is wrong with the client as a whole.
 func (c *Client) Check(r *config.Report) {
+	if c.Vault == "" && c.Options != nil {
+		for _, aliases := range []*[]string{&c.Options.Keys, &c.Options.Signers, &c.Options.Trust} {
+			if len(*aliases) > 0 {
+				r.Errorf(r.At(aliases), "there is no vault that these could be taken from").Hintf("name one with vault")
+			}
+		}
+	}
 	for i := range c.Routes {
 		for j := range c.Routes[i].When {
 			if w := &c.Routes[i].When[j]; len(w.Trust) > 0 || w.Mutual == Shown(Required) {

@@ -56,7 +56,20 @@ func TestFaults(t *testing.T) {
 	f("server", ", vault: keys, options: { keys: [ localhost ], trust: [ other ] }", // else everybody would be let in
 		"the vault keys has nothing of what is to be trusted", `warning: the vault keys has no trusted certificate "other" (it has clients)`)
 	f("server", ", vault: keys, options: { keys: [ localhost ], mutual: required }",
-		"warning: any client is let in whose certificate is of an authority that the system knows (say whom to trust with trust)")
+		"warning: certificates of every authority that the system knows are good here (say whom to trust with trust)")
+	f("server", ", vault: keys, options: { keys: [ localhost ], mutual: requested }",
+		"warning: certificates of every authority that the system knows are good here (say whom to trust with trust)")
+	f("server", ", vault: keys, options: { keys: [ localhost ], trust: [] }",
+		"warning: no client is asked for a certificate, since there is nobody to trust")
+	f("server", ", vault: keys, options: { keys: [ localhost ], mutual: none }, routes: [ { when: [ { mutual: required } ], exit: echo } ]",
+		"warning: this never holds: no client is asked for a certificate (say mutual: requested in the options)")
+	f("server", ", vault: keys, options: { keys: [ localhost ], alpn: [ \"\" ], sni: [ \"a b\" ] }",
+		`"" is no name of a protocol`, `"a b" is no name of a host`)
+	f("server", ", vault: keys, routes: [ { when: [ { trust: [] } ], exit: echo } ]",
+		"a condition that trusts nobody never holds (leave trust out, or name whom to trust)")
+	f("client", ", options: { trust: [ ca ], keys: [ a ] }",
+		"there is no vault that these could be taken from (name one with vault)",
+		"there is no vault that these could be taken from (name one with vault)")
 	f("client", ", vault: keys, options: { trust: [ other ] }", // else all authorities would be trusted
 		"the vault keys has nothing of what is to be trusted", `warning: the vault keys has no trusted certificate "other" (it has clients)`)
 	f("client", ", vault: keys, options: { trust: [ clients ] }, routes: [ { with: { certificate: { subject.cn: a } }, exit: south } ]",

@@ -28,10 +28,9 @@ func (p *proxy) conn() conn.Port { return conn.Deciding(p) }
 // Decide is part of conn.Decider. A connection whose port no route takes is refused at once; one whose hello none takes
 // is closed in order.
 func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (conn.Decision, error) {
-	port := about.Dest.Port
+	port, scope := about.Dest.Port, stream.From(ctx)
 	if len(head) == 0 {
-		_, err := p.pick(ctx, func(w *When) bool { return w.holdsForPort(port) })
-		return conn.Decision{}, err
+		return conn.Decision{}, p.known(scope, port)
 	}
 	hello, n, err := clienthello.Parse(head)
 	if errors.Is(err, clienthello.ErrLong) {
@@ -43,22 +42,35 @@ func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (co
 	if n == 0 {
 		return conn.Decision{}, nil
 	}
-	way, err := p.pick(ctx, func(w *When) bool {
+	to := *about
+	if hello.ServerName != "" {
+		to.Authority = hello.ServerName
+		scope.SetRecord(func(r *telemetry.Record) { r.Authority = hello.ServerName })
+	}
+	way, err := p.routes.Pick(ctx, func(w *When) bool {
 		if w.ALPN == "" {
-			return w.holdsFor(hello.ServerName, "", port)
+			return w.sees() && w.holdsFor(hello.ServerName, "", port)
 		}
-		return slices.ContainsFunc(hello.ALPN, func(alpn string) bool { return w.holdsFor(hello.ServerName, alpn, port) })
+		return w.sees() && slices.ContainsFunc(hello.ALPN, func(alpn string) bool { return w.holdsFor(hello.ServerName, alpn, port) })
 	})
 	if err != nil {
 		return conn.Decision{}, &stream.Told{Err: err}
 	}
-	to := *about
-	if hello.ServerName != "" {
-		to.Authority = hello.ServerName
-		stream.From(ctx).SetRecord(func(r *telemetry.Record) { r.Authority = hello.ServerName })
-	}
 	return conn.Decision{To: way.Exit, About: &to}, nil
 }
+
+// known is nil if some route that is authorized takes the port.
+func (p *proxy) known(s *stream.Scope, port uint16) error {
+	for _, way := range p.routes.Authorized(s) {
+		if len(way.When) == 0 || slices.ContainsFunc(way.When, func(w When) bool { return w.sees() && w.holdsForPort(port) }) {
+			return nil
+		}
+	}
+	return stream.Refuse(stream.NoRoute, "no route takes the port %d", port)
+}
+
+// sees reports whether the condition asks only for what a proxy can see, which certificates are not.
+func (w *When) sees() bool { return len(w.Trust) == 0 && w.Mutual != Shown(Required) }
 
 // Undecided is part of conn.Witness. zilla tells nothing here.
 func (p *proxy) Undecided(ctx context.Context, _ *stream.Info, _ int, err error) {
@@ -72,8 +84,4 @@ func (p *proxy) Undecided(ctx context.Context, _ *stream.Info, _ int, err error)
 	case stream.Invalid:
 		faultFailed.tell(p.b, stream.From(ctx))
 	}
-}
-
-func (p *proxy) pick(ctx context.Context, match func(*When) bool) (*binding.Way[When, config.None, conn.Port], error) {
-	return p.routes.Pick(ctx, func(w *When) bool { return len(w.Trust) == 0 && w.Mutual != Shown(Required) && match(w) })
 }

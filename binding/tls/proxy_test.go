@@ -62,8 +62,8 @@ func TestTheProxysRoutes(t *testing.T) {
 			gwtest.Send(t, c, string(first)+"and more")
 			if want != "" {
 				gwtest.Sees(t, c, "fin")
-				if r := g.Record(); r.Reason != "no route" {
-					t.Errorf("the record says %q (%s)", r.Reason, r.Err)
+				if r := g.Record(); r.Reason != "no route" || r.Authority != config.ServerName || r.Path[1].Route != "" {
+					t.Errorf("the record says %q (%s), for %q by %v", r.Reason, r.Err, r.Authority, r.Path)
 				}
 				return
 			}

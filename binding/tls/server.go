@@ -48,8 +48,9 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 	}
 	checkTrust(b, c.Vault, now, c.Routes)
 	state := s.newState(now)
-	if state.mutual == Required && state.trust == nil {
-		b.Report.Warnf(b.Report.At(&c.Options.Mutual), "any client is let in whose certificate is of an authority that the system knows").
+	state.checkAsked(b, c.Routes)
+	if state.mutual != NoMutual && state.trust == nil {
+		b.Report.Warnf(b.Report.At(&c.Options.Mutual), "certificates of every authority that the system knows are good here").
 			Hintf("say whom to trust with trust")
 	}
 	if len(state.config.Certificates) == 0 {
@@ -67,6 +68,9 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 
 func (s *server) conn() conn.Port { return conn.Serving(s) }
 
+// verifyEvery is how often the clients of open connections are verified again without a change.
+const verifyEvery = time.Hour
+
 // follow keeps the server's state that of the vault. It ends with ctx.
 func (s *server) follow(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
@@ -77,10 +81,13 @@ func (s *server) follow(ctx context.Context) error {
 		}
 	})
 	defer undo()
+	again := time.NewTicker(verifyEvery)
+	defer again.Stop()
 	for {
 		s.takeOver() // first what has changed before there was somebody to tell
 		select {
 		case <-changed:
+		case <-again.C: // certificates run out, and revocation lists that nobody asks for are not fetched again
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -233,8 +240,8 @@ func (v *serving) route(ctx context.Context) error {
 func (v *serving) know(said *tls.ConnectionState) {
 	about := *v.about
 	about.Secure = secureOf(said)
-	if before := v.about.Secure; before != nil && len(said.PeerCertificates) == 0 {
-		// The client has shown none here; what a PROXY header has said of it holds.
+	if before := v.about.Secure; before != nil && v.state.mutual == NoMutual {
+		// The client was not asked for a certificate here; what a PROXY header has said of it holds.
 		about.Secure.Name, about.Secure.Signature, about.Secure.Key = before.Name, before.Signature, before.Key
 	}
 	if said.NegotiatedProtocol != "" {

@@ -446,3 +446,26 @@ func init() {
 			binding.Face(conn.Protocol, func(w witnessing) conn.Port { return conn.Serving(w) })),
 	}})
 }
+
+// TestANameThatAHeaderHasSaid holds behind a server that asks for no certificate, and not behind one that has seen none.
+func TestANameThatAHeaderHasSaid(t *testing.T) {
+	w := theWorld()
+	put(t, "keys", &vault.Contents{Keys: []vault.Key{key("localhost", w.server)}, Trust: []vault.Certificate{trust("clients", w.clients)}})
+	for mutual, want := range map[string]string{"none": "client-7", "requested": ""} {
+		facts := make(chan *stream.Info, 1)
+		witness = func(about *stream.Info) { facts <- about }
+		yaml := secured("    options: { keys: [ localhost ], trust: [ clients ], mutual: " + mutual + " }\n    exit: facts")
+		yaml = strings.Replace(yaml, "exit: inside }", "exit: said }\n  said: { type: facts, kind: server, exit: inside }", 1)
+		g := gwtest.Start(t, strings.Replace(yaml, "bindings:\n", "bindings:\n  facts: { type: witness, kind: server }\n", 1))
+		say(stream.Info{Secure: &stream.Secure{Name: "client-7", Version: "TLSv1.1"}}, nil)
+		c := mustShake(t, g, w.clientConfig())
+		if got := (<-facts).Secure; got.Name != want || got.Version != "TLSv1.3" {
+			t.Errorf("with mutual: %s it is said to be %q over %s", mutual, got.Name, got.Version)
+		}
+		c.Close()
+		if r := g.Record(); r.Identity != want {
+			t.Errorf("with mutual: %s the record says that it was %q", mutual, r.Identity)
+		}
+	}
+	witness = nil
+}

@@ -241,6 +241,20 @@ func (o *Options) checkFound(b *binding.Builder, ref vault.Ref, trust []vault.Ce
 	}
 }
 
+// checkAsked tells of routes that want a certificate of clients who are not asked for one.
+func (state *serverState) checkAsked(b *binding.Builder, routes []binding.Route[When, config.None]) {
+	if state.mutual != NoMutual {
+		return
+	}
+	for i := range routes {
+		for j := range routes[i].When {
+			if w := &routes[i].When[j]; len(w.Trust) > 0 || w.Mutual == Shown(Required) {
+				b.Report.Warnf(b.Report.At(w), "this never holds: no client is asked for a certificate").Hintf("say mutual: requested in the options")
+			}
+		}
+	}
+}
+
 func warnMissing(b *binding.Builder, ref vault.Ref, what string, wanted, have []string) {
 	for i := range wanted {
 		if slices.ContainsFunc(have, func(alias string) bool { return strings.EqualFold(alias, wanted[i]) }) {

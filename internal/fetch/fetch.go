@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,7 +22,7 @@ const timeout = 30 * time.Second
 type Options struct {
 	Max           int64  // bytes; what has more is refused
 	Authorization string // the header's value for http and https, "" for none
-	Required      bool   // what is not there is an error
+	Required      bool   // what is not there, or is no regular file, is an error
 }
 
 // Read gives the content of a path, a file: or an http(s): address. What is not there is empty, unless it is required:
@@ -97,7 +98,11 @@ func isRemote(address string) bool {
 }
 
 func readFile(path string, o Options) ([]byte, error) {
-	f, err := os.Open(path)
+	flags := os.O_RDONLY
+	if o.Required {
+		flags |= syscall.O_NONBLOCK // else to open a pipe waits for who writes to it
+	}
+	f, err := os.OpenFile(path, flags, 0)
 	if errors.Is(err, os.ErrNotExist) && !o.Required {
 		return nil, nil
 	}
@@ -105,8 +110,12 @@ func readFile(path string, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", path, bare(err))
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
+	switch info, err := f.Stat(); {
+	case err != nil:
+	case info.IsDir():
 		return nil, fmt.Errorf("cannot read %s: it is a directory", path)
+	case o.Required && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("cannot read %s: it is no regular file", path)
 	}
 	return readAll(f, path, o.Max)
 }
