@@ -154,6 +154,8 @@ func (a *attribute) canonical() string {
 func escape(s string) string {
 	var b strings.Builder
 	white := false
+	// Java looks for the # before it takes off what is no text, so that its form of such a name has two meanings.
+	s = strings.TrimFunc(s, func(c rune) bool { return c <= ' ' })
 	for i, c := range s {
 		if i == 0 && c == '#' || strings.ContainsRune(`,+<>;"\`, c) {
 			b.WriteByte('\\')
@@ -164,5 +166,5 @@ func escape(s string) string {
 		white = c == ' '
 		b.WriteRune(c)
 	}
-	return strings.TrimFunc(b.String(), func(c rune) bool { return c <= ' ' })
+	return b.String()
 }

@@ -72,8 +72,29 @@ func (p *parser) attribute() (attribute, error) {
 	if err != nil || !utf8.ValidString(value) {
 		return attribute{}, errText
 	}
-	return attribute{oid, asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(value)}}, nil
+	return attributeOf(oid, value)
 }
+
+// attributeOf is a value as Java would encode it, which counts where the canonical form shows the encoding.
+func attributeOf(oid, value string) (attribute, error) {
+	v := asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(value)}
+	switch {
+	case oid == types["emailaddress"] || oid == types["dc"]:
+		if strings.IndexFunc(value, func(c rune) bool { return c > 127 }) < 0 {
+			v.Tag = asn1.TagIA5String
+		}
+	case strings.Trim(value, printable) == "":
+		v.Tag = asn1.TagPrintableString
+	}
+	var err error
+	if v.FullBytes, err = asn1.Marshal(v); err != nil {
+		return attribute{}, errText
+	}
+	return attribute{oid, v}, nil
+}
+
+// printable are the characters of a PrintableString (X.680, section 41.4).
+const printable = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"
 
 // isDotted reports whether a type is written as a number.
 func isDotted(s string) bool {

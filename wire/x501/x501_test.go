@@ -138,6 +138,11 @@ func TestParseText(t *testing.T) {
 		"CN=":                           "cn=",
 		"EMAILADDRESS=#1603614062,CN=a": "1.2.840.113549.1.9.1=#1603614062,cn=a",
 		"CN=a=b":                        "cn=a=b",
+		"2.5.4.5=":                      "2.5.4.5=#1300",
+		"serialNumber=42,CN=a":          "2.5.4.5=#13023432,cn=a",
+		"SN=Müller":                     "2.5.4.4=#0c074dc3bc6c6c6572",
+		"E=a@b,DC=x":                    "1.2.840.113549.1.9.1=#1603614062,dc=#160178",
+		"CN=\x01 \\#0c":                 "cn=\\#0c",
 	} {
 		n, err := x501.ParseText(text)
 		if err != nil {
