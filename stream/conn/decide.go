@@ -45,6 +45,8 @@ func (p deciding) ServeConn(ctx context.Context, c Conn, about *stream.Info) err
 		if err == errSilent {
 			return nil
 		}
+		flow := stream.From(ctx).Flow() // nobody else will count what was read
+		flow.Received(len(head))
 		if w, ok := p.Decider.(Witness); ok && ctx.Err() == nil {
 			w.Undecided(ctx, about, len(head), err)
 		}

@@ -262,3 +262,22 @@ func TestFaultsOfOurs(t *testing.T) {
 		})
 	}
 }
+
+// TestUndecidedBytesAreCounted for those of which nobody else will know.
+func TestUndecidedBytesAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, pipes, nil)
+		r.port = conn.Deciding(never{})
+		c := r.arrive(t, &stream.Info{}).(*conn.PipeConn)
+		c.Write([]byte("abc"))
+		c.CloseWrite()
+		synctest.Wait()
+		entries, _, _ := r.host.Log.Since(0)
+		if len(entries) != 1 || entries[0].Record.Received != 3 || entries[0].Record.Sent != 0 {
+			t.Errorf("the log has %+v", entries)
+		}
+		if n := r.node.Streams.Received.Bytes.Load(); n != 3 {
+			t.Errorf("%d bytes were counted", n)
+		}
+	})
+}
