@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -277,6 +278,38 @@ func TestTheClientTrusts(t *testing.T) {
 		w.server, "localhost", event, "not verified")
 	f("not revoked", &vault.Contents{Trust: trusting.Trust, Revoked: func(context.Context, []*x509.Certificate) error { return nil }},
 		w.server, "localhost", "", "fin")
+}
+
+// TestTheSystemsAuthorities are trusted where nobody else is named, or where they are wanted too.
+func TestTheSystemsAuthorities(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what the system knows cannot be said here")
+	}
+	w := theWorld()
+	put(t, "keys", &vault.Contents{})
+	put(t, "trust", &vault.Contents{Trust: []vault.Certificate{trust("ca", w.ca)}})
+	stranger := issue(w.strangers, certs.Request{CommonName: "localhost", DNS: []string{"localhost"}})
+	f := func(options string, ours, strangers bool) {
+		t.Helper()
+		t.Run(options, func(t *testing.T) {
+			for server, want := range map[*certs.Pair]bool{w.server: ours, stranger: strangers} {
+				config := &tls.Config{Certificates: []tls.Certificate{server.TLS()}}
+				yaml := securing("    options: { " + options + " }\n    exit: south")
+				if !strings.Contains(options, "trust:") {
+					yaml = strings.Replace(yaml, "    vault: trust\n", "", 1)
+				}
+				g := gwtest.Start(t, yaml, gwtest.Env("SERVER", answering(t, config).Port()))
+				say(stream.Info{Authority: "localhost"}, nil)
+				if got := asked(t, g); (got != "rst") != want {
+					t.Errorf("a server of %s: %q", server.Leaf().Issuer.CommonName, got)
+				}
+			}
+		})
+	}
+	f("trust: [ ca ]", true, false)
+	f("trust: [ ca ], trustcacerts: true", true, true)
+	f("trustcacerts: true", false, true)
+	f("trustcacerts: false", false, true) // there is nobody else
 }
 
 // known is a session of the guard who.

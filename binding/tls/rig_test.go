@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +19,22 @@ import (
 	"gozilla/vault"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+// TestMain has the system know one authority, that of strangers.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "authorities")
+	if err != nil {
+		panic(err)
+	}
+	file := filepath.Join(dir, "strangers.crt")
+	if err := os.WriteFile(file, theWorld().strangers.PEM(), 0o600); err != nil {
+		panic(err)
+	}
+	os.Setenv("SSL_CERT_FILE", file)
+	os.Setenv("SSL_CERT_DIR", dir)
+	x509.SystemCertPool() // reads them, once and for all
+	os.RemoveAll(dir)
+	leak.Main(m)
+}
 
 // Safe is a test vault in a file: what it holds is what the test has put under its name.
 type Safe struct {
