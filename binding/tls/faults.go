@@ -47,7 +47,9 @@ func faultOf(err error) fault {
 		return faultEnded
 	case errors.As(err, &notTLS) && strings.HasPrefix(notTLS.Msg, "first record"):
 		return faultFailed // tls.Conn sends no alert here
-	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // the peer's alert
+	case errors.As(err, &op) && op.Op == "local error": // our alert
+		return faultProtocol
+	case errors.As(err, &alert), op != nil && op.Op == "remote error": // the peer's
 		return faultHandshake
 	case errors.As(err, &cut), errors.Is(err, net.ErrClosed):
 		return faultGone
@@ -63,7 +65,7 @@ func faultByText(text string) fault {
 		part string
 		is   fault
 	}{
-		{"didn't provide a certificate", faultPeer},
+		{"unexpected", faultProtocol}, // before what names a message, such as certificateMsg
 		{"certificate", faultPeer},
 		{"failed to sign", faultKey},
 		{"unsupported", faultHandshake},
