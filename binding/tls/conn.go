@@ -70,8 +70,8 @@ func (c *Conn) handshake(ctx context.Context, limit time.Duration) error {
 	if !disarm() || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if alert := c.transport.alert; err != nil && alert != nil {
-		err = fmt.Errorf("remote error: %w", tls.AlertError(*alert))
+	if alert := c.transport.alert; err != nil && alert != 0 {
+		err = fmt.Errorf("remote error: %w", tls.AlertError(alert))
 	}
 	c.below.SetDeadline(time.Time{})
 	if ctx.Err() != nil { // the line above may have undone what the end of ctx did
@@ -147,8 +147,7 @@ func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
 	onDeep((*sealing)(c))
 	n, err = c.sealed.n, c.sealed.err
 	c.sealed.p, c.sealed.err = nil, nil
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "local error" { // the alert that answers what was read, which is told there
+	if err != nil && isOurAlert(err) { // which answers what was read, and is told there
 		err = c.fault(err)
 	}
 	return *c.out, n, err

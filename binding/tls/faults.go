@@ -47,14 +47,20 @@ func faultOf(err error) fault {
 		return faultEnded
 	case errors.As(err, &notTLS) && strings.HasPrefix(notTLS.Msg, "first record"):
 		return faultFailed // tls.Conn sends no alert here
-	case errors.As(err, &op) && op.Op == "local error": // our alert
+	case isOurAlert(err):
 		return faultProtocol
-	case errors.As(err, &alert), op != nil && op.Op == "remote error": // the peer's
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // the peer's
 		return faultHandshake
 	case errors.As(err, &cut), errors.Is(err, net.ErrClosed):
 		return faultGone
 	}
 	return faultByText(err.Error())
+}
+
+// isOurAlert reports whether an error is that tls.Conn has sent a fatal alert.
+func isOurAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "local error"
 }
 
 // errUnverified is that a client has no certificate, or one that a vault does not take.

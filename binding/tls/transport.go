@@ -23,7 +23,7 @@ type transport struct {
 	left   int    // bytes of the current record that were not given out
 	head   [recordHead]byte
 	headed int   // bytes of head, while a header comes in pieces
-	alert  *byte // fatal, in a record that was not encrypted
+	alert  byte  // that was fatal and not encrypted; 0: there was none
 	over   error // what ended the reading
 	now    bool  // Read does not wait
 
@@ -98,7 +98,7 @@ func (t *transport) give(p []byte) int {
 func (t *transport) look(p []byte) {
 	const alert, fatal = 21, 2
 	if len(p) == recordHead+2 && p[0] == alert && recordLength(p) == 2 && p[recordHead] == fatal {
-		t.alert = &[]byte{p[recordHead+1]}[0]
+		t.alert = p[recordHead+1]
 	}
 }
 
