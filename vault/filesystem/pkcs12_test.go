@@ -69,7 +69,7 @@ func (f folder) openssl(args ...string) {
 	cmd := exec.Command("openssl", args...)
 	cmd.Dir = f.path
 	if out, err := cmd.CombinedOutput(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
+		if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
 			f.t.Skip("there is no openssl")
 		}
 		f.t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
