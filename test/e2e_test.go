@@ -168,27 +168,13 @@ func atoi(t testing.TB, s string) int {
 // summing is a server that reads to the end and then answers the sum of what came.
 func summing(t testing.TB, port int) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", address(port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() { // ends with l
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with the client's direction
-				defer c.Close()
-				h := sha256.New()
-				if _, err := io.Copy(h, c); err == nil {
-					fmt.Fprintf(c, "%x", h.Sum(nil))
-				}
-			}()
+	return serving(t, port, func(c *net.TCPConn) {
+		defer c.Close()
+		h := sha256.New()
+		if _, err := io.Copy(h, c); err == nil {
+			fmt.Fprintf(c, "%x", h.Sum(nil))
 		}
-	}()
-	return l
+	})
 }
 
 // halfClose sends bytes, ends its direction, and gives what comes back and what should.

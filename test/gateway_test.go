@@ -346,7 +346,7 @@ func echoing(t testing.TB, port int) {
 }
 
 // serving is a server that does f with every connection, each on a goroutine that ends with f.
-func serving(t testing.TB, port int, f func(*net.TCPConn)) {
+func serving(t testing.TB, port int, f func(*net.TCPConn)) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address(port))
 	if err != nil {
@@ -362,6 +362,7 @@ func serving(t testing.TB, port int, f func(*net.TCPConn)) {
 			go f(c.(*net.TCPConn))
 		}
 	}()
+	return l
 }
 
 // reset ends a connection without any courtesy.

@@ -19,10 +19,6 @@ import (
 // TestSystemCalls looks at what a relay does with its sockets, with everything on that could stand in between: metrics,
 // records and an idle timeout.
 func TestSystemCalls(t *testing.T) {
-	strace := need(t, "strace", "strace")
-	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("processes cannot be traced here: %v\n%s", err, out)
-	}
 	const bulk = 32 << 20
 	port, to := freePort(t), freePort(t)
 	echoing(t, to)
@@ -30,51 +26,11 @@ func TestSystemCalls(t *testing.T) {
 	zilla = strings.Replace(zilla, "    exit:", "      idle: 1m\n    exit:", 1)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "zilla.yaml"), zilla)
-	trace := filepath.Join(dir, "trace")
-	g := launchCmd(t, exec.Command(strace, "-f", "-yy", "-s", "0", "-o", trace,
-		"-e", "trace=read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,splice,sendfile,accept4,connect",
-		binary(t), "start", "--records"), dir)
-	t.Cleanup(func() { // strace passes no signals on
-		for _, pid := range children(t, g.cmd.Process.Pid) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // if it is there still
-		}
-	})
-	g.awaitStart()
-	c := dial(t, port)
-	var sending sync.WaitGroup
-	sending.Go(func() {
-		if _, err := io.Copy(c, bytes.NewReader(noise(bulk))); err != nil {
-			t.Error(err)
-		}
-		c.CloseWrite()
-	})
-	got, err := io.ReadAll(c)
-	sending.Wait()
-	if err != nil || !bytes.Equal(got, noise(bulk)) {
-		t.Errorf("%d bytes came back, %v", len(got), err)
-	}
-	g.stderr.await(t, g, "connection ended")
-	for _, pid := range children(t, g.cmd.Process.Pid) {
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-	}
-	if status := g.end(patience); status != 0 {
-		t.Errorf("status %d", status)
-	}
-	calls := map[string]int{}
-	spliced := 0
-	call := regexp.MustCompile(`^\d+ +(\w+)\(\d+<(TCP|pipe|UNIX)[^>]*>[^<]*(?:<(TCP|pipe)[^\n]*)?`)
-	result := regexp.MustCompile(`= (\d+)$`)
-	for _, line := range strings.Split(string(mustRead(t, trace)), "\n") {
-		m := call.FindStringSubmatch(line)
-		if m == nil || m[2] == "UNIX" {
-			continue
-		}
-		calls[m[1]+" "+m[2]]++
-		if n := result.FindStringSubmatch(line); n != nil && m[1] == "splice" && m[2] == "TCP" {
-			moved, _ := strconv.Atoi(n[1])
-			spliced += moved
+	calls, spliced := map[string]int{}, 0
+	for _, c := range traced(t, dir, func() { thereAndBack(t, dial(t, port), bulk) }) {
+		calls[c.name+" "+c.on]++
+		if c.name == "splice" && c.on == "TCP" {
+			spliced += c.result
 		}
 	}
 	t.Logf("%v, %d of %d bytes by splice", calls, spliced, 2*bulk)
@@ -86,6 +42,76 @@ func TestSystemCalls(t *testing.T) {
 	if spliced < bulk {
 		t.Errorf("%d bytes are spliced, want more than half of %d", spliced, 2*bulk)
 	}
+}
+
+// A systemCall is one with a TCP socket or a pipe.
+type systemCall struct {
+	name, on string // on: TCP or pipe
+	result   int    // 0 for a failure
+}
+
+// traced runs the zilla.yaml of a directory under strace while use uses it, and gives the system calls that it has made.
+func traced(t *testing.T, dir string, use func()) (all []systemCall) {
+	t.Helper()
+	strace := need(t, "strace", "strace")
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("processes cannot be traced here: %v\n%s", err, out)
+	}
+	trace := filepath.Join(dir, "trace")
+	g := launchCmd(t, exec.Command(strace, "-f", "-yy", "-s", "0", "-o", trace,
+		"-e", "trace=read,write,readv,writev,recvfrom,sendto,recvmsg,sendmsg,splice,sendfile,accept4,connect",
+		binary(t), "start", "--records"), dir)
+	t.Cleanup(func() { // strace passes no signals on
+		for _, pid := range children(t, g.cmd.Process.Pid) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // if it is there still
+		}
+	})
+	g.awaitStart()
+	use()
+	g.stderr.await(t, g, "connection ended")
+	for _, pid := range children(t, g.cmd.Process.Pid) {
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+	if status := g.end(patience); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	call := regexp.MustCompile(`^\d+ +(\w+)\(\d+<(TCP|pipe|UNIX)[^>]*>[^<]*(?:<(TCP|pipe)[^\n]*)?`)
+	result := regexp.MustCompile(`= (\d+)$`)
+	for _, line := range strings.Split(string(mustRead(t, trace)), "\n") {
+		m := call.FindStringSubmatch(line)
+		if m == nil || m[2] == "UNIX" {
+			continue
+		}
+		c := systemCall{name: m[1], on: m[2]}
+		if n := result.FindStringSubmatch(line); n != nil {
+			c.result = atoi(t, n[1])
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// thereAndBack sends n bytes to an echo and ends, and compares what comes back.
+func thereAndBack(t *testing.T, c interface {
+	io.ReadWriteCloser
+	CloseWrite() error
+}, n int) {
+	t.Helper()
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		if _, err := io.Copy(c, bytes.NewReader(noise(n))); err != nil {
+			t.Error(err)
+		}
+		c.CloseWrite()
+	})
+	got, err := io.ReadAll(c)
+	sending.Wait()
+	if err != nil || !bytes.Equal(got, noise(n)) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+	c.Close()
 }
 
 // children are the processes that a process has started.

@@ -11,13 +11,8 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -278,67 +273,27 @@ func TestTLSProxyBytes(t *testing.T) {
 
 // TestTLSProxySplices looks whether the bytes after the hello stay in the system.
 func TestTLSProxySplices(t *testing.T) {
-	strace := need(t, "strace", "strace")
-	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("processes cannot be traced here: %v\n%s", err, out)
-	}
 	const bulk = 32 << 20
 	s := newStage(t)
 	port := freePort(t)
 	write(t, s.path("zilla.yaml"), passing(port, "routes:\n  - { when: [ { authority: localhost } ], exit: south }", map[string]int{"south": echoingTLS(t, s.server)}))
-	trace := s.path("trace")
-	g := launchCmd(t, exec.Command(strace, "-f", "-yy", "-s", "0", "-o", trace, "-e", "trace=read,write,recvfrom,sendto,splice", binary(t), "start", "--records"), s.dir)
-	t.Cleanup(func() { // strace passes no signals on
-		for _, pid := range children(t, g.cmd.Process.Pid) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // if it is there still
+	spliced, copied := 0, 0
+	for _, c := range traced(t, s.dir, func() {
+		c, err := secure(t, port, s.config())
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	g.awaitStart()
-	c, err := secure(t, port, s.config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sending sync.WaitGroup
-	sending.Go(func() {
-		if _, err := io.Copy(c, bytes.NewReader(noise(bulk))); err != nil {
-			t.Error(err)
-		}
-		c.CloseWrite()
-	})
-	got, err := io.ReadAll(c)
-	sending.Wait()
-	if err != nil || !bytes.Equal(got, noise(bulk)) {
-		t.Errorf("%d bytes came back, %v", len(got), err)
-	}
-	c.Close()
-	g.stderr.await(t, g, "connection ended")
-	for _, pid := range children(t, g.cmd.Process.Pid) {
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			t.Error(err)
+		thereAndBack(t, c, bulk)
+	}) {
+		switch {
+		case c.on != "TCP":
+		case c.name == "splice":
+			spliced += c.result
+		default:
+			copied += c.result
 		}
 	}
-	if status := g.end(patience); status != 0 {
-		t.Errorf("status %d", status)
-	}
-	calls, spliced, copied := map[string]int{}, 0, 0
-	call := regexp.MustCompile(`^\d+ +(\w+)\(\d+<(TCP|pipe|UNIX)[^>]*>[^<]*(?:<(TCP|pipe)[^\n]*)?`)
-	result := regexp.MustCompile(`= (\d+)$`)
-	for _, line := range strings.Split(string(mustRead(t, trace)), "\n") {
-		m := call.FindStringSubmatch(line)
-		if m == nil || m[2] != "TCP" {
-			continue
-		}
-		calls[m[1]]++
-		if r := result.FindStringSubmatch(line); r != nil {
-			moved, _ := strconv.Atoi(r[1])
-			if m[1] == "splice" {
-				spliced += moved
-			} else {
-				copied += moved
-			}
-		}
-	}
-	t.Logf("%v, %d bytes by splice, %d otherwise", calls, spliced, copied)
+	t.Logf("%d bytes by splice, %d otherwise", spliced, copied)
 	if spliced < bulk || copied > bulk/8 {
 		t.Errorf("%d bytes are spliced, %d are not", spliced, copied)
 	}
