@@ -21,8 +21,7 @@ import (
 
 type client struct {
 	b       *binding.Builder
-	options Options
-	wants   bool        // the file has options
+	options Options     // all zero if the file has none
 	vault   vault.Vault // nil: none
 	routes  *binding.Routes[When, With, conn.Port]
 
@@ -44,7 +43,7 @@ const manySessions = 256
 func newClient(b *binding.Builder, c *Client) (*client, error) {
 	t := &client{b: b, vault: b.Vault(c.Vault), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol)}
 	if c.Options != nil {
-		t.options, t.wants = c.Options.Options, true
+		t.options = c.Options.Options
 	}
 	if t.vault != nil && c.Options != nil {
 		now := t.vault.Contents()
@@ -92,7 +91,7 @@ func (t *client) newState() *clientState {
 	if t.vault != nil {
 		state.contents = t.vault.Contents()
 	}
-	keys, trust := t.options.choose(state.contents, t.wants)
+	keys, trust := t.options.choose(state.contents)
 	state.keys, state.lacks = keys, len(t.options.Trust) > 0 && len(trust) == 0
 	state.config = &tls.Config{
 		RootCAs:                     t.roots(trust),

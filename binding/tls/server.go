@@ -22,8 +22,7 @@ import (
 
 type server struct {
 	b       *binding.Builder
-	options ServerOptions // without lists, if the file has no options
-	wants   bool          // the file has options
+	options ServerOptions // all zero if the file has none
 	vault   vault.Vault
 	guard   guard.Guard // nil: none is told of the client's certificates
 	guarded string      // its qualified name
@@ -36,7 +35,7 @@ type server struct {
 func newServer(b *binding.Builder, c *Server) (*server, error) {
 	s := &server{b: b, vault: b.Vault(c.Vault), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol)}
 	if c.Options != nil {
-		s.options, s.wants = *c.Options, true
+		s.options = *c.Options
 	}
 	for ref := range s.options.Authorization {
 		s.guard, s.guarded = b.Guard(ref), config.Ref(ref).Qualified(b.Node.Namespace)
@@ -125,7 +124,7 @@ type serving struct {
 // ends: what then waits for bytes has a small one.
 func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
 	v := s.newServing(ctx, c, about)
-	if v.begin(ctx); v.err != nil {
+	if v.begin(); v.err != nil {
 		return v.err
 	}
 	return v.goodbye(ctx, v.exit.ServeConn(ctx, v, v.about))
@@ -142,17 +141,17 @@ func (s *server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 // begin waits until the connection is secured and its exit chosen, or v.err says why not.
 //
 //go:noinline
-func (v *serving) begin(ctx context.Context) {
+func (v *serving) begin() {
 	done := make(chan struct{})
 	conn.Briefly(func() {
 		defer close(done)
-		v.err = conn.Contained(v.scope, func() error { return v.secure(ctx) })
+		v.err = conn.Contained(v.scope, v.secure)
 	})
 	<-done
 }
 
 // secure agrees with the client and chooses an exit.
-func (v *serving) secure(ctx context.Context) error {
+func (v *serving) secure() error {
 	port := v.about.Dest.Port
 	if !slices.ContainsFunc(v.server.routes.All(), func(way binding.Way[When, config.None, conn.Port]) bool {
 		return len(way.When) == 0 || slices.ContainsFunc(way.When, func(w When) bool { return w.holdsForPort(port) })
@@ -167,7 +166,7 @@ func (v *serving) secure(ctx context.Context) error {
 	if err != nil {
 		return v.failed(err)
 	}
-	return v.route(v.scope)
+	return v.route()
 }
 
 // withLimit is context.WithTimeout, where 0 is no limit.
@@ -206,17 +205,17 @@ var unexpectedMessage = []byte{21, 3, 3, 0, 2, 2, 10}
 
 // route learns what the client has said of itself and chooses the exit. A client whom no route takes has its
 // connection closed in order.
-func (v *serving) route(ctx context.Context) error {
+func (v *serving) route() error {
 	said := v.tls.ConnectionState()
 	v.know(&said)
 	s := v.server
 	if s.guard != nil && v.chain != nil {
-		if session, err := s.guard.Authorize(ctx, pemOf(v.chain)); err == nil {
+		if session, err := s.guard.Authorize(v.scope, pemOf(v.chain)); err == nil {
 			v.scope.Admit(s.guarded, session)
 			v.scope.SetRecord(func(r *telemetry.Record) { r.Identity = session.Identity() })
 		}
 	}
-	way, err := s.routes.Pick(ctx, func(w *When) bool {
+	way, err := s.routes.Pick(v.scope, func(w *When) bool {
 		return w.holdsFor(said.ServerName, said.NegotiatedProtocol, v.about.Dest.Port) && v.shows(w)
 	})
 	if err != nil {

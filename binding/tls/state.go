@@ -32,7 +32,7 @@ type serverState struct {
 
 func (s *server) newState(now *vault.Contents) *serverState {
 	state := &serverState{server: s, contents: now, byALPN: map[string]*tls.Config{}, byTrust: map[string]*x509.CertPool{}}
-	keys, trust := s.options.choose(now, s.wants)
+	keys, trust := s.options.choose(now)
 	state.lacks = len(keys) == 0 || len(s.options.Trust) > 0 && len(trust) == 0
 	state.trust = poolOf(trust)
 	state.mutual = s.options.Mutual
@@ -70,10 +70,10 @@ var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// choose is what the options take from a vault: keys, and whom to trust. Without options it is everything.
-func (o *Options) choose(now *vault.Contents, wants bool) ([]vault.Key, []vault.Certificate) {
+// choose is what the options take from a vault: keys, and whom to trust. It is everything if they say nothing of that.
+func (o *Options) choose(now *vault.Contents) ([]vault.Key, []vault.Certificate) {
 	switch {
-	case !wants || o.Keys == nil && o.Signers == nil && o.Trust == nil:
+	case o.Keys == nil && o.Signers == nil && o.Trust == nil:
 		return now.Keys, now.Trust
 	case o.Signers != nil:
 		return now.KeysSignedBy(o.Signers), now.TrustNamed(o.Trust)
