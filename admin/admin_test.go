@@ -28,7 +28,7 @@ type source struct {
 
 func newSource() *source {
 	s := &source{log: telemetry.NewLog(nil, 16, false)}
-	s.metrics.Streams("default", "north", &telemetry.Streams{}, func(name string) bool { return name == "stream.opens.sent" })
+	s.metrics.Add("default", "north", &telemetry.Streams{}, func(name string) bool { return name == "stream.opens.sent" })
 	s.metrics.Gauge("engine.workers.usage", "In use", func() int64 { return 3 })
 	return s
 }

@@ -7,8 +7,8 @@ import (
 
 var logsCommand = &command{
 	name: "logs", short: "show what the running gateway has to tell",
-	long: "Shows events and connection records of the gateway that runs in this directory: those that it keeps, the last " +
-		"1024 events and 4096 records, and with --follow those that come. It changes nothing in the gateway.",
+	long: "Shows events and the records of connections and exchanges of the gateway that runs in this directory: those that " +
+		"it keeps, the last 1024 events and 4096 records, and with --follow those that come. It changes nothing in the gateway.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		var o logsOptions
 		var format string
@@ -17,18 +17,23 @@ var logsCommand = &command{
 		fs.BoolVar(&o.follow, "f", false, follow)
 		fs.BoolVar(&o.follow, "follow", false, follow)
 		fs.BoolVar(&o.json, "json", false, "Show a JSON object a line.")
-		fs.StringVar(&format, "format", "text", "The same as --json if the `FORMAT` is json.")
+		fs.StringVar(&format, "format", "text", "Show entries as `FORMAT`: text, json, which is the same as --json, or HTTP exchanges only as web servers log them, common or combined. By default text.")
 		fs.BoolVar(&o.events, "events", false, "Show events only.")
-		fs.BoolVar(&o.records, "records", false, "Show connection records only.")
+		fs.BoolVar(&o.records, "records", false, "Show records only.")
 		p.declare(fs)
 		return func(ctx context.Context, env *Env, args []string) error {
 			if len(args) > 0 {
 				return usagef("it takes no arguments")
 			}
-			if format != "text" && format != "json" {
-				return usagef("the format must be text or json, not %q", format)
+			switch format {
+			case "text":
+			case "json":
+				o.json = true
+			case "common", "combined":
+				o.access = format
+			default:
+				return usagef("the format must be text, json, common or combined, not %q", format)
 			}
-			o.json = o.json || format == "json"
 			dir, err := directoryOf(p)
 			if err != nil {
 				return err
@@ -38,7 +43,7 @@ var logsCommand = &command{
 			return runLogs(ctx, env, dir, o)
 		}
 	},
-	examples: []string{"gozilla logs", "gozilla logs --follow --records", "gozilla logs --json | jq .record.reason"},
+	examples: []string{"gozilla logs", "gozilla logs --follow --records", "gozilla logs --records --json | jq .reason", "gozilla logs --format combined"},
 }
 
 var metricsCommand = &command{

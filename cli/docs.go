@@ -48,7 +48,7 @@ func Pages() []component.Page {
 		component.TextPage("properties", "Properties", "properties", propertiesPage()),
 		component.TextPage("metrics", "Metrics", "metrics", metricsPage()),
 		component.TextPage("events", "Events", "events", eventsPage()),
-		component.TextPage("records", "Connection records", "records", recordsPage()),
+		component.TextPage("records", "Records", "records", recordsPage()),
 		component.TextPage("cli", "The command line", "cli", cliPage()),
 	)
 }
@@ -112,14 +112,25 @@ func metricsPage() string {
 	var b strings.Builder
 	b.WriteString("What a binding counts is listed under telemetry.metrics of its namespace, and selected by the patterns under " +
 		"telemetry.metrics of the binding; exporters then carry it. `gozilla metrics` shows all. Names in " +
-		"zilla.yaml that this build does not count yet are taken and stay without values.\n\n")
+		"zilla.yaml that this build does not count yet are taken and stay without values. A histogram counts values by " +
+		"how large they are, between powers of two.\n\n")
 	for _, name := range telemetry.MetricNames() {
 		if telemetry.Built(name) {
-			fmt.Fprintf(&b, "* `%s`: %s\n", name, telemetry.Help(name))
+			fmt.Fprintf(&b, "* `%s` (%s): %s\n", name, telemetry.KindOf(name), telemetry.Help(name))
 		}
 	}
 	b.WriteString("\nAlways there, without being listed: `engine.workers.count`, `engine.workers.capacity`, `engine.workers.usage` " +
 		"and `engine.workers.refused`.\n")
+	b.WriteString("\n## Attributes\n\n" +
+		"By default a binding has one series of each metric. What stands under its telemetry.attributes, text or an expression " +
+		"by the name of a label, tells the values of its histograms `http.*` apart: each combination of them is a series of " +
+		"its own. An expression is all of a value:\n\n" +
+		"* `${http.request.method}`, `${http.request.path}`, `${http.response.status}`\n" +
+		"* `${http.request.NAME}` and `${http.response.NAME}`: the header NAME. An exchange without it has no such label.\n\n" +
+		fmt.Sprintf("Values are cut at 256 bytes. A binding tells %d combinations apart, and puts further ones into one series in which every "+
+			"expression gives `%s`. Prefer what has few values: `${http.request.path}` has as many as clients like.\n\n", telemetry.MaxCombinations, telemetry.OtherLabel) +
+		"The prometheus exporter gives times in milliseconds, in buckets from 16 microseconds to 73 minutes, and sizes in bytes, in " +
+		"buckets up to 64 GiB.\n")
 	return b.String()
 }
 
@@ -129,13 +140,21 @@ func eventsPage() string {
 }
 
 func recordsPage() string {
-	return "Every connection has one record, made at its end. `gozilla logs` shows the last ones of the running gateway (the limit " +
+	return "Every connection has one record, made at its end, and so has every exchange of a request and its response over it. " +
+		"`gozilla logs` shows the last ones of the running gateway (the limit " +
 		"records), `gozilla start --records` writes each to the log.\n\n" +
 		"A record tells the client's address and the one it connected to; what was dialled for it; the bindings that it " +
 		"went through, each with the route that was taken; the bytes received from the client and sent to it; how long " +
 		"finding its route and dialling took, how long it was until the first byte went back, and how long all of it; who ended it, how, and " +
 		"the details; and, where the system has them, the round trip to the client and the segments that were sent more than " +
 		"once. In JSON (`gozilla logs --json`) durations are in milliseconds, and what is not known is left out.\n\n" +
+		"That of an exchange also tells which connection it came over, by the number of that record, and what was asked for and " +
+		"answered: the method, the scheme, the path with its query, the version, the status, and the headers referer, user-agent " +
+		"and traceparent. Its bytes are those of the two bodies.\n\n" +
+		"`gozilla start --access-log FORMAT` writes the records of HTTP exchanges as an access log: `common` and `combined` are the " +
+		"formats of the Apache HTTP Server, with its escapes, so that what reads its logs reads these; `text` and `json` are as in " +
+		"`gozilla logs`. It goes to standard output or, with --access-log-file, to a file, which is made anew after it was moved " +
+		"away. Lines are written at least every second, and lost if they come faster than they can be written.\n\n" +
 		"How it ended is one of these:\n\n" + terms(telemetry.Reasons)
 }
 

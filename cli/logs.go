@@ -6,14 +6,16 @@ import (
 	"fmt"
 
 	"gozilla/admin"
+	"gozilla/telemetry"
 )
 
 // logsOptions are the flags of gozilla logs.
 type logsOptions struct {
-	follow  bool // go on with what comes
-	json    bool // a JSON object a line, else text
-	events  bool // only events
-	records bool // only records
+	follow  bool   // go on with what comes
+	json    bool   // a JSON object a line, else text
+	access  string // the form of an access log, of HTTP exchanges only; "" for everything as above
+	events  bool   // only events
+	records bool   // only records
 }
 
 // runLogs shows the events and records of the gateway in dir: what it keeps, and with follow what comes, until ctx
@@ -21,6 +23,9 @@ type logsOptions struct {
 func runLogs(ctx context.Context, env *Env, dir string, o logsOptions) error {
 	if o.events && o.records {
 		return fmt.Errorf("only events and only records cannot be asked for together")
+	}
+	if o.access != "" && o.events {
+		return fmt.Errorf("the format %s has no form for events", o.access)
 	}
 	err := admin.Dial(dir).Logs(ctx, 0, o.follow, func(e admin.Entry) error { return o.show(env, e) })
 	if o.follow && ctx.Err() != nil {
@@ -35,6 +40,10 @@ func (o logsOptions) show(env *Env, e admin.Entry) error {
 	switch {
 	case e.Lost:
 		_, err = fmt.Fprintln(env.Stderr, "gozilla: some entries were lost, because too many came at once")
+	case o.access != "":
+		if e.Record != nil && e.Record.HTTP != (telemetry.HTTP{}) {
+			_, err = fmt.Fprintf(env.Stdout, "%s\n", telemetry.AppendAccess(nil, o.access, e.Record))
+		}
 	case e.Event != nil && !o.records:
 		err = o.line(env, e.Event)
 	case e.Record != nil && !o.events:

@@ -63,8 +63,8 @@ func (g *testGateway) Metrics() *telemetry.Metrics { return &g.metrics }
 func runGateway(t *testing.T) (*testGateway, string) {
 	t.Helper()
 	g := &testGateway{log: telemetry.NewLog(nil, 16, false)}
-	g.metrics.Streams("default", "north_tcp_server", &g.north, nil)
-	g.metrics.Streams("other", "south", &telemetry.Streams{}, nil)
+	g.metrics.Add("default", "north_tcp_server", &g.north, nil)
+	g.metrics.Add("other", "south", &telemetry.Streams{}, nil)
 	g.metrics.Gauge("engine.workers.capacity", "How many", func() int64 { return 10_000 })
 	g.north.Open()
 	g.north.Received.Bytes.Add(123456)
@@ -126,6 +126,35 @@ func TestLogs(t *testing.T) {
 	var gone *admin.NotRunning
 	if err := runLogs(t.Context(), &env.Env, t.TempDir(), logsOptions{}); !errors.As(err, &gone) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLogsAsAccessLog(t *testing.T) {
+	g, dir := runGateway(t)
+	g.log.Record(exchange("/x"))
+	text := "2026-08-01 14:05:06.000 #9 of #7 GET  /x                               200 - received 0 sent 34 total 0s : \n"
+	common := `- - - [01/Aug/2026:14:05:06 +0000] "GET /x HTTP/1.1" 200 34`
+	for _, test := range []struct {
+		options logsOptions
+		want    string // what all begins with, or the error
+	}{
+		{logsOptions{access: "common"}, common + "\n"},
+		{logsOptions{access: "combined", records: true}, common + ` "-" "curl/8.0"` + "\n"},
+		{logsOptions{access: "common", events: true}, "the format common has no form for events"},
+		{logsOptions{records: true}, text},
+	} {
+		env := newShown(false)
+		err := runLogs(t.Context(), &env.Env, dir, test.options)
+		got := env.take()
+		if test.options.access == "" { // the connection comes first, and times are local
+			_, got, _ = strings.Cut(got, "\n")
+			test.want = strings.Replace(test.want, "2026-08-01 14:05:06", exchange("").Start.Local().Format("2006-01-02 15:04:05"), 1)
+		} else {
+			got = strings.Replace(got, exchange("").Start.Local().Format("[02/Jan/2006:15:04:05 -0700]"), "[01/Aug/2026:14:05:06 +0000]", 1)
+		}
+		if got+textOf(err) != test.want {
+			t.Errorf("%+v: got\n%s%v\nwant\n%s", test.options, got, err, test.want)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,17 +106,60 @@ func writeMetrics(w io.Writer, o metricsOptions, samples []telemetry.Sample, rat
 
 func metricsTable(samples []telemetry.Sample, rates []string) *table {
 	t := &table{columns: []column{{title: "namespace"}, {title: "binding"}, {title: "metric"}, {title: "value", right: true}}}
+	// Only histograms have these, so that there are no columns without anything in them.
+	histograms := slices.ContainsFunc(samples, func(s telemetry.Sample) bool { return s.Histogram != nil })
+	if histograms {
+		t.columns = append(t.columns, column{title: "average", right: true}, column{title: "sum", right: true})
+	}
 	if rates != nil {
 		t.columns = append(t.columns, column{title: "per second", right: true})
 	}
 	for i, s := range samples {
-		cells := []string{orDash(s.Namespace), orDash(s.Binding), s.Name, strconv.FormatInt(s.Value, 10)}
+		name := s.Name
+		if labels := s.LabelText(); labels != "" {
+			name += "{" + labels + "}"
+		}
+		cells := []string{orDash(s.Namespace), orDash(s.Binding), name, strconv.FormatInt(s.Value, 10)}
+		if histograms {
+			average, sum := "-", "-"
+			if h := s.Histogram; h != nil {
+				sum = amount(s.Unit, float64(h.Sum()))
+				if s.Value > 0 {
+					average = amount(s.Unit, h.Average())
+				}
+			}
+			cells = append(cells, average, sum)
+		}
 		if rates != nil {
 			cells = append(cells, rates[i])
 		}
 		t.add(cells...)
 	}
 	return t
+}
+
+// amount is a value in a unit as one word with about three digits.
+func amount(unit string, v float64) string {
+	if unit == telemetry.UnitNanos {
+		d, step := time.Duration(v), time.Duration(1)
+		for step < time.Second && d >= 1000*step {
+			step *= 10
+		}
+		return d.Round(step).String()
+	}
+	for _, scale := range []struct {
+		of   float64
+		name string
+	}{{1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if unit == telemetry.UnitBytes && v >= scale.of {
+			return strconv.FormatFloat(v/scale.of, 'f', 1, 64) + scale.name
+		}
+	}
+	text := strconv.FormatFloat(math.Round(v), 'f', 0, 64)
+	if unit == telemetry.UnitBytes {
+		text += "B"
+	}
+	return text
 }
 
 // orDash keeps a cell from being empty, so that other programs can count columns.
@@ -177,17 +222,19 @@ func frame(text string, inPlace, first bool) string {
 	return "\n" + text
 }
 
-// rates are by how much the counters have risen, a second. Gauges have none, nor has what was not there before.
+// rates are by how much the counters have risen, a second, and how many values histograms have taken. Gauges have none,
+// nor has what was not there before.
 func rates(last, samples []telemetry.Sample, passed time.Duration) []string {
-	type key struct{ namespace, binding, name string }
+	type key struct{ namespace, binding, name, labels string }
+	keyOf := func(s *telemetry.Sample) key { return key{s.Namespace, s.Binding, s.Name, s.LabelText()} }
 	before := make(map[key]int64, len(last))
-	for _, s := range last {
-		before[key{s.Namespace, s.Binding, s.Name}] = s.Value
+	for i := range last {
+		before[keyOf(&last[i])] = last[i].Value
 	}
 	rates := make([]string, len(samples))
 	for i, s := range samples {
-		value, ok := before[key{s.Namespace, s.Binding, s.Name}]
-		if !ok || s.Kind != telemetry.Counter || passed <= 0 {
+		value, ok := before[keyOf(&samples[i])]
+		if !ok || s.Kind == telemetry.Gauge || passed <= 0 {
 			continue
 		}
 		if s.Value < value {

@@ -95,6 +95,80 @@ func TestMetricsGolden(t *testing.T) {
 	}
 }
 
+// Histograms have columns of their own, and labels stand behind the names.
+func TestMetricsOfHistograms(t *testing.T) {
+	g, dir := runGateway(t)
+	var e telemetry.Exchanges
+	g.metrics.Add("default", "web", &e, nil)
+	a, err := telemetry.ParseAttributes(map[string]string{"method": "${http.request.method}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := newShown(false)
+	show := func(want string) {
+		t.Helper()
+		if err := runMetrics(t.Context(), &env.Env, dir, metricsOptions{binding: "web"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := env.take(); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+	show(`namespace   binding   metric                 value   average   sum
+default     web       http.active.requests       0         -     -
+default     web       http.duration              0         -    0s
+default     web       http.request.size          0         -    0B
+default     web       http.response.size         0         -    0B
+`)
+	for _, method := range []string{"GET", "GET", "PU\nT"} {
+		e.Begin()
+		e.End(&telemetry.Exchange{Received: 0, Sent: 3_000_000, Duration: 12_345_678, Whole: true,
+			Labels: a.Labels(telemetry.Labels{}, func(telemetry.Expression) (string, bool) { return method, true })})
+	}
+	e.Begin()
+	show(`namespace   binding   metric                               value   average      sum
+default     web       http.active.requests                     1         -        -
+default     web       http.duration{method="GET"}              2    12.3ms   24.7ms
+default     web       http.duration{method="PU\nT"}            1    12.3ms   12.3ms
+default     web       http.request.size{method="GET"}          2        0B       0B
+default     web       http.request.size{method="PU\nT"}        1        0B       0B
+default     web       http.response.size{method="GET"}         2    2.9MiB   5.7MiB
+default     web       http.response.size{method="PU\nT"}       1    2.9MiB   2.9MiB
+`)
+}
+
+func TestRates(t *testing.T) {
+	sample := func(labels string, kind telemetry.Kind, value int64) telemetry.Sample {
+		return telemetry.Sample{Name: "x", Labels: map[string]string{"l": labels}, Kind: kind, Value: value}
+	}
+	last := []telemetry.Sample{sample("a", telemetry.Histogram, 1), sample("b", telemetry.Counter, 2), sample("c", telemetry.Gauge, 2)}
+	now := []telemetry.Sample{sample("a", telemetry.Histogram, 11), sample("b", telemetry.Counter, 7), sample("c", telemetry.Gauge, 3), sample("d", telemetry.Counter, 3)}
+	if got := strings.Join(rates(last, now, time.Second), ","); got != "10,5,," {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestAmount(t *testing.T) {
+	for _, test := range []struct {
+		unit string
+		v    float64
+		want string
+	}{
+		{telemetry.UnitCount, 1234567, "1234567"},
+		{telemetry.UnitBytes, 0.4, "0B"},
+		{telemetry.UnitBytes, 1023, "1023B"},
+		{telemetry.UnitBytes, 1536, "1.5KiB"},
+		{telemetry.UnitBytes, 1 << 30, "1.0GiB"},
+		{telemetry.UnitBytes, 5 << 40, "5.0TiB"},
+		{telemetry.UnitNanos, 1234, "1.23µs"},
+		{telemetry.UnitNanos, 3.6e12, "1h0m0s"},
+	} {
+		if got := amount(test.unit, test.v); got != test.want {
+			t.Errorf("%v %s: got %s, want %s", test.v, test.unit, got, test.want)
+		}
+	}
+}
+
 // watched gives a counter and a gauge with other values at each call.
 func watched() func() ([]telemetry.Sample, error) {
 	calls := 0

@@ -36,6 +36,7 @@ var startCommand = &command{
 	examples: []string{
 		"gozilla start -c zilla.yaml",
 		"gozilla start -c https://config.example/zilla.yaml --records --log-format json",
+		"gozilla start --access-log combined --access-log-file access.log",
 		"gozilla start -ve -P gozilla.limits.connections=5000 --drain 5s",
 	},
 }
@@ -51,6 +52,7 @@ type starter struct {
 	diagnostics string
 	drain       time.Duration
 	records     bool
+	access      accessOptions
 	format      string
 	level       slog.LevelVar
 
@@ -88,7 +90,9 @@ func (s *starter) declare(fs *flag.FlagSet) {
 	s.properties.declare(fs)
 	fs.StringVar(&s.diagnostics, "diagnostics-directory", "", "Write diagnostics into this `DIRECTORY` on SIGUSR2.")
 	fs.DurationVar(&s.drain, "drain", unsaid, "Let streams go on for this `DURATION` after the first signal. By default 30s.")
-	fs.BoolVar(&s.records, "records", false, "Write a record of every connection to the log.")
+	fs.BoolVar(&s.records, "records", false, "Write a record of every connection and every exchange to the log.")
+	fs.StringVar(&s.access.format, "access-log", "", "Write a line for every HTTP exchange as `FORMAT`: common or combined, as web servers do, text or json.")
+	fs.StringVar(&s.access.file, "access-log-file", "", "Write the access log to the end of this `FILE`. By default to standard output.")
 	fs.StringVar(&s.format, "log-format", "text", "Write the log as `FORMAT`: text, or json for one object a line.")
 	fs.TextVar(&s.level, "log-level", &slog.LevelVar{}, "Write what is at least of this `LEVEL`: debug, info, warn or error. By default info.")
 }
@@ -103,6 +107,9 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	}
 	if s.drain < 0 && s.drain != unsaid {
 		return usagef("the drain cannot be negative")
+	}
+	if err := s.access.check(); err != nil {
+		return err
 	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
 	// From here on signals do what they are there for, also before the first port listens.
@@ -149,6 +156,11 @@ func (s *starter) start(ctx context.Context) error {
 	}
 	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, int(s.settings.limits.Records), s.records))
 	s.host.Traces = s.traces
+	closeAccess, err := s.openAccess(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	defer closeAccess()
 	s.engine = engine.New(s.host, &s.metrics, s.log)
 	over := make(chan struct{})
 	defer close(over)
@@ -250,7 +262,7 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
-	go keepLean(ctx)
+	go watchHeap(ctx)
 	<-ctx.Done()
 	s.stop(ctx)
 	return nil

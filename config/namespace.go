@@ -37,7 +37,9 @@ type BindingTelemetry struct {
 	// The metrics that are recorded: regular expressions, each matched in full against the names in the telemetry of
 	// the namespace.
 	Metrics []string
-	// Attributes of the binding's metrics.
+	// Labels of the binding's histograms http.*, by name: a text, or ${http.request.method}, ${http.request.path},
+	// ${http.response.status}, ${http.request.NAME} or ${http.response.NAME} of a header. Each combination of their values is
+	// counted by itself, up to 1,000 of them.
 	Attributes map[string]string
 }
 

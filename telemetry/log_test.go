@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,11 +161,123 @@ func TestHandlerMayEmit(t *testing.T) {
 	}
 }
 
+func TestTell(t *testing.T) {
+	var out bytes.Buffer
+	log := telemetry.NewLog(slog.New(slog.NewTextHandler(&out, nil)), 8, false)
+	log.Tell(&telemetry.Event{ID: "nobody"})
+	if log.Watched() {
+		t.Error("nobody watches")
+	}
+	var told []string
+	undo := log.Handle(func(e *telemetry.Event) { told = append(told, e.ID) })
+	if !log.Watched() {
+		t.Error("somebody watches")
+	}
+	log.Tell(&telemetry.Event{ID: "one"})
+	undo()
+	log.Tell(&telemetry.Event{ID: "nobody"})
+	if log.Watched() {
+		t.Error("nobody watches any more")
+	}
+	if entries, next, _ := log.Since(0); len(entries) != 0 || next != 1 || out.Len() != 0 || !slices.Equal(told, []string{"one"}) {
+		t.Errorf("told %v; %d entries, logged %q", told, len(entries), out.String())
+	}
+}
+
+func TestHandleRecords(t *testing.T) {
+	log := telemetry.NewLog(nil, 0, false) // which keeps none
+	var told []uint64
+	undo := log.HandleRecords(func(r *telemetry.Record) { told = append(told, r.ID) })
+	log.Record(&telemetry.Record{ID: 1})
+	log.Event(&telemetry.Event{})
+	undo()
+	log.Record(&telemetry.Record{ID: 2})
+	if !slices.Equal(told, []uint64{1}) || log.Watched() {
+		t.Errorf("told of %v", told)
+	}
+}
+
+// Who hands in a record may use it again, and who gets one may keep it.
+func TestRecordsAreCopies(t *testing.T) {
+	log := telemetry.NewLog(nil, 2, false)
+	r := &telemetry.Record{}
+	hand := func(i uint64) {
+		r.ID = i
+		r.Path = r.Path[:0]
+		for range i % 4 {
+			r.Path = append(r.Path, telemetry.Step{Binding: strconv.FormatUint(i, 10)})
+		}
+		log.Record(r)
+	}
+	check := func(e telemetry.Entry) {
+		t.Helper()
+		if len(e.Record.Path) != int(e.Record.ID%4) {
+			t.Errorf("%+v", e.Record)
+		}
+		for _, step := range e.Record.Path {
+			if step.Binding != strconv.FormatUint(e.Record.ID, 10) {
+				t.Errorf("%+v", e.Record)
+			}
+		}
+	}
+	var kept []telemetry.Entry
+	for i := uint64(1); i < 50; i++ {
+		hand(i)
+		entries, _, _ := log.Since(0)
+		if len(entries) != int(min(i, 2)) || entries[len(entries)-1].Record.ID != i {
+			t.Fatalf("after %d: %v", i, seqs(entries))
+		}
+		kept = append(kept, entries...)
+	}
+	for _, e := range kept {
+		check(e)
+		_ = append(e.Record.Path, telemetry.Step{Binding: "of nobody else"})
+	}
+	for _, e := range kept {
+		check(e)
+	}
+}
+
+// More records than are copied at once come out whole, in order, and with the events between them.
+func TestSinceManyRecords(t *testing.T) {
+	log := telemetry.NewLog(nil, 1000, false)
+	for i := range 2000 {
+		if i%7 == 0 {
+			log.Event(&telemetry.Event{})
+		}
+		log.Record(&telemetry.Record{ID: uint64(i)})
+	}
+	entries, next, lost := log.Since(0)
+	_, _, missed := log.Since(500)
+	if lost || !missed || next != 2287 || len(entries) != 1000+286 {
+		t.Errorf("%d entries, next %d, lost %v, missed %v", len(entries), next, lost, missed)
+	}
+	id := uint64(1000)
+	for i, e := range entries {
+		if i > 0 && e.Seq <= entries[i-1].Seq {
+			t.Fatalf("%d comes after %d", e.Seq, entries[i-1].Seq)
+		}
+		if e.Record != nil {
+			if e.Record.ID != id {
+				t.Fatalf("record %d, want %d", e.Record.ID, id)
+			}
+			id++
+		}
+	}
+	if entries, _, lost := log.Since(entries[900].Seq); len(entries) != 386 || lost {
+		t.Errorf("%d entries, lost %v", len(entries), lost)
+	}
+}
+
 func TestNilLog(t *testing.T) {
 	var log *telemetry.Log
 	log.Event(&telemetry.Event{})
 	log.Record(&telemetry.Record{})
 	log.Handle(func(*telemetry.Event) {})()
+	log.HandleRecords(func(*telemetry.Record) {})()
+	if log.Tell(&telemetry.Event{}); log.Watched() {
+		t.Error("a nil *Log is watched")
+	}
 	if entries, next, lost := log.Since(5); entries != nil || next != 5 || lost {
 		t.Errorf("Since = %v, %d, %v", entries, next, lost)
 	}
@@ -187,6 +300,9 @@ func TestLogWritesToSlog(t *testing.T) {
 	loud := telemetry.NewLog(l, 8, true)
 	loud.Record(fullRecord())
 	loud.Record(&telemetry.Record{ID: 8})
+	loud.Record(&telemetry.Record{ID: 9, Connection: 8, HTTP: telemetry.HTTP{
+		Method: "GET", Scheme: "https", Path: "/a b", Version: "HTTP/2.0", Status: 200, Referer: "r", Agent: "a", Trace: "t"}})
+	loud.Record(&telemetry.Record{ID: 10, Connection: 8, HTTP: telemetry.HTTP{Status: 400}})
 	want := strings.Join([]string{
 		`level=INFO msg="Engine Started." event=engine.started component=engine:events`,
 		`level=WARN msg=x event=binding.tcp.dns.failed component=default:south connection=7`,
@@ -194,6 +310,9 @@ func TestLogWritesToSlog(t *testing.T) {
 			`path="default:north routes[0] > default:south exit" received=12 sent=34 dial=1.25ms first_byte=3.5ms ` +
 			`duration=1m1s by=server reason=rst error="connection reset by peer" rtt=250µs retransmits=2`,
 		`level=INFO msg="connection ended" connection=8 received=0 sent=0 duration=0s`,
+		`level=INFO msg="exchange ended" exchange=9 connection=8 http.method=GET http.scheme=https http.path="/a b" http.version=HTTP/2.0 ` +
+			`http.status=200 http.referer=r http.agent=a http.trace=t received=0 sent=0 duration=0s`,
+		`level=INFO msg="exchange ended" exchange=10 connection=8 http.status=400 received=0 sent=0 duration=0s`,
 	}, "\n") + "\n"
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
@@ -235,7 +354,10 @@ func TestLogFromManySides(t *testing.T) {
 }
 
 func TestRecordDoesNotAllocate(t *testing.T) {
-	log, r := telemetry.NewLog(nil, 4096, false), fullRecord()
+	log, r := telemetry.NewLog(nil, 16, false), fullRecord()
+	for range 16 {
+		log.Record(r) // each slot keeps the array of its steps from here on
+	}
 	if n := testing.AllocsPerRun(1000, func() { log.Record(r) }); n != 0 {
 		t.Errorf("Record allocates %v times", n)
 	}

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"gozilla/telemetry"
@@ -33,7 +35,7 @@ func all(string) bool { return true }
 func TestMetricsTable(t *testing.T) {
 	var m telemetry.Metrics
 	var s telemetry.Streams
-	m.Streams("default", "north", &s, nil)
+	m.Add("default", "north", &s, nil)
 	var got strings.Builder
 	for _, sample := range m.Snapshot() {
 		fmt.Fprintln(&got, sample.Name, sample.Kind, sample.Unit)
@@ -60,8 +62,8 @@ stream.opens.sent counter count
 func TestMetricsCount(t *testing.T) {
 	var m telemetry.Metrics
 	var north, south telemetry.Streams
-	m.Streams("default", "south", &south, all)
-	remove := m.Streams("default", "north", &north, func(name string) bool { return strings.HasPrefix(name, "stream.data") })
+	m.Add("default", "south", &south, all)
+	remove := m.Add("default", "north", &north, func(name string) bool { return strings.HasPrefix(name, "stream.data") })
 	m.Gauge("engine.workers.usage", "In use", func() int64 { return 3 })
 	m.Counter("engine.workers.count", "Workers", func() int64 { return 1 })
 	m.Gauge("engine.workers.usage", "In use", func() int64 { return 4 })
@@ -109,9 +111,9 @@ default:north stream.opens.sent=4
 func TestMetricsOverReload(t *testing.T) {
 	var m telemetry.Metrics
 	var old, young telemetry.Streams
-	removeOld := m.Streams("default", "north", &old, all)
+	removeOld := m.Add("default", "north", &old, all)
 	old.Open()
-	removeNew := m.Streams("default", "north", &young, nil)
+	removeNew := m.Add("default", "north", &young, nil)
 	young.Open()
 	check := func(when, want string) {
 		t.Helper()
@@ -131,7 +133,7 @@ func TestMetricsOverReload(t *testing.T) {
 	check("the old one has left", want)
 
 	// The same counters again, with another selection: nothing counts twice.
-	removeAgain := m.Streams("default", "north", &young, all)
+	removeAgain := m.Add("default", "north", &young, all)
 	removeNew()
 	check("selected anew", want)
 	if !m.Snapshot()[0].Selected {
@@ -143,7 +145,7 @@ func TestMetricsOverReload(t *testing.T) {
 
 func TestNilMetrics(t *testing.T) {
 	var m *telemetry.Metrics
-	m.Streams("a", "b", &telemetry.Streams{}, all)()
+	m.Add("a", "b", &telemetry.Streams{}, all)()
 	m.Gauge("x", "", func() int64 { return 0 })
 	if m.Snapshot() != nil {
 		t.Error("a nil *Metrics has samples")
@@ -157,7 +159,7 @@ func TestMetricsFromManySides(t *testing.T) {
 		wait.Go(func() {
 			var s telemetry.Streams
 			for range 200 {
-				remove := m.Streams("default", strconv.Itoa(i%2), &s, all)
+				remove := m.Add("default", strconv.Itoa(i%2), &s, all)
 				s.Open()
 				s.End(nil)
 				for _, sample := range m.Snapshot() {
@@ -185,10 +187,10 @@ func TestMetricNames(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if telemetry.Built("http.duration") || telemetry.Built("engine.workers.count") || !telemetry.Built("stream.data.sent") {
+	if !telemetry.Built("http.duration") || telemetry.Built("grpc.duration") || telemetry.Built("engine.workers.count") || !telemetry.Built("stream.data.sent") {
 		t.Error("Built is wrong")
 	}
-	if telemetry.Help("http.duration") != "" || telemetry.Help("stream.data.sent") != "Payload that went back to who opened the streams" {
+	if telemetry.Help("grpc.duration") != "" || telemetry.Help("stream.data.sent") != "Payload that went back to who opened the streams" {
 		t.Error("Help is wrong")
 	}
 }
@@ -201,7 +203,7 @@ func TestSampleJSON(t *testing.T) {
 		t.Errorf("%v: %s", err, b)
 	}
 	var back telemetry.Sample
-	if err := json.Unmarshal(b, &back); err != nil || back != s {
+	if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(back, s) {
 		t.Errorf("%v: came back as %+v", err, back)
 	}
 }
@@ -210,9 +212,9 @@ func TestPrometheusText(t *testing.T) {
 	var m telemetry.Metrics
 	var north, south telemetry.Streams
 	only := func(name string) bool { return name == "stream.data.sent" || name == "stream.active.received" }
-	m.Streams("default", "south", &south, only)
-	m.Streams("default", "north", &north, only)
-	m.Streams("default", "west", &south, nil)
+	m.Add("default", "south", &south, only)
+	m.Add("default", "north", &north, only)
+	m.Add("default", "west", &south, nil)
 	m.Counter("engine.workers.count", "Workers", func() int64 { return 8 })
 	m.Gauge("engine.workers.capacity", "Limit on connections", func() int64 { return 10_000 })
 	north.Open()
@@ -265,11 +267,96 @@ func TestPrometheusNames(t *testing.T) {
 	}
 }
 
+func TestPrometheusHistogram(t *testing.T) {
+	var m telemetry.Metrics
+	var plain, labelled telemetry.Exchanges
+	only := func(name string) bool { return name == "http.request.size" || name == "http.active.requests" }
+	m.Add("default", "south", &plain, only)
+	m.Add("default", "north", &labelled, all)
+	a := attributes(t, map[string]string{"http.method": "${http.request.method}", "1st": "x"})
+	for _, v := range []int64{0, 1024, 1025, 1 << 50} {
+		plain.Begin()
+		plain.End(&telemetry.Exchange{Received: v, Whole: true})
+		labelled.Begin()
+		labelled.End(&telemetry.Exchange{Duration: time.Duration(v) << 10, Whole: true, Labels: a.Labels(telemetry.Labels{},
+			from(map[string]string{"http.request.method": "a\"\\\n"}))})
+	}
+	var b bytes.Buffer
+	if err := telemetry.WritePrometheus(&b, m.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsePrometheus(b.String()); err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for line := range strings.Lines(b.String()) {
+		// The buckets are many; those of a size up to 2 and around 1024 tell enough.
+		if !strings.Contains(line, "_bucket") || regexp.MustCompile(`le="(2|512|1024|2048|34359738368|68719476736|0.016384|1.048576|2.097152|4398046.511104|\+Inf)"`).MatchString(line) {
+			if !strings.HasPrefix(line, "# HELP") && !strings.Contains(line, `http_response_size`) {
+				got.WriteString(line)
+			}
+		}
+	}
+	want := `# TYPE http_active_requests gauge
+http_active_requests{namespace="default",binding="north"} 0
+http_active_requests{namespace="default",binding="south"} 0
+# TYPE http_duration_milliseconds histogram
+http_duration_milliseconds_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="0.016384"} 1
+http_duration_milliseconds_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="1.048576"} 2
+http_duration_milliseconds_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="2.097152"} 3
+http_duration_milliseconds_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="4398046.511104"} 3
+http_duration_milliseconds_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="+Inf"} 4
+http_duration_milliseconds_sum{namespace="default",binding="north",_1st="x",http_method="a\"\\\n"} 1.152921504608945e+12
+http_duration_milliseconds_count{namespace="default",binding="north",_1st="x",http_method="a\"\\\n"} 4
+# TYPE http_request_size_bytes histogram
+http_request_size_bytes_bucket{namespace="default",binding="north",_1st="x",http_method="a\"\\\n",le="2"} 4
+`
+	if !strings.HasPrefix(got.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+	want = `http_request_size_bytes_bucket{namespace="default",binding="south",le="2"} 1
+http_request_size_bytes_bucket{namespace="default",binding="south",le="512"} 1
+http_request_size_bytes_bucket{namespace="default",binding="south",le="1024"} 2
+http_request_size_bytes_bucket{namespace="default",binding="south",le="2048"} 3
+http_request_size_bytes_bucket{namespace="default",binding="south",le="34359738368"} 3
+http_request_size_bytes_bucket{namespace="default",binding="south",le="68719476736"} 3
+http_request_size_bytes_bucket{namespace="default",binding="south",le="+Inf"} 4
+http_request_size_bytes_sum{namespace="default",binding="south"} 1125899906844673
+http_request_size_bytes_count{namespace="default",binding="south"} 4
+`
+	if !strings.HasSuffix(got.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
+}
+
+// Labels that differ here but not there, as over a reload, must not spoil the whole answer.
+func TestPrometheusSameLabels(t *testing.T) {
+	var m telemetry.Metrics
+	var e telemetry.Exchanges
+	m.Add("default", "north", &e, all)
+	for _, label := range []string{"a.b", "a-b"} {
+		e.Begin()
+		e.End(&telemetry.Exchange{Whole: true, Labels: attributes(t, map[string]string{label: "x"}).Labels(telemetry.Labels{}, nil)})
+	}
+	var b bytes.Buffer
+	if err := telemetry.WritePrometheus(&b, m.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsePrometheus(b.String()); err != nil || strings.Count(b.String(), "http_duration_milliseconds_count{") != 1 {
+		t.Errorf("%v\n%s", err, &b)
+	}
+}
+
 func TestPrometheusHostile(t *testing.T) {
 	for _, s := range append([]string{`a"b\c`, "a\nb", `\n`}, hostile...) {
 		var m telemetry.Metrics
-		m.Streams(s, s, &telemetry.Streams{}, all)
-		m.Streams("default", "north", &telemetry.Streams{}, all)
+		m.Add(s, s, &telemetry.Streams{}, all)
+		m.Add("default", "north", &telemetry.Streams{}, all)
+		var e telemetry.Exchanges
+		m.Add(s, s, &e, all)
+		e.Begin()
+		e.End(&telemetry.Exchange{Whole: true, Labels: attributes(t, map[string]string{"h": "${http.request.h}", "x" + s: s}).
+			Labels(telemetry.Labels{}, from(map[string]string{"http.request.h": s}))})
 		m.Gauge("engine.x", s, func() int64 { return -1 })
 		var b bytes.Buffer
 		if err := telemetry.WritePrometheus(&b, m.Snapshot()); err != nil {
@@ -280,7 +367,7 @@ func TestPrometheusHostile(t *testing.T) {
 			t.Fatalf("%q: %v\n%s", s, err, b.String())
 		}
 		s = strings.ToValidUTF8(s, "\ufffd")
-		if _, ok := series[fmt.Sprintf("stream_opens_sent_total %q %q", s, s)]; !ok || len(series) != 21 {
+		if _, ok := series[fmt.Sprintf("stream_opens_sent_total %q %q", s, s)]; !ok || len(series) != 21+1+2*(36+3)+29+3 {
 			t.Errorf("%q is not among the %d series", s, len(series))
 		}
 	}
@@ -288,15 +375,18 @@ func TestPrometheusHostile(t *testing.T) {
 
 var (
 	metricLine = regexp.MustCompile(`^(# HELP|# TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)$`)
-	sampleLine = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{namespace="((?:[^"\\]|\\[\\"n])*)",binding="((?:[^"\\]|\\[\\"n])*)"\})? (-?[0-9.e+]+)$`)
+	sampleLine = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (-?[0-9.e+]+)$`)
+	labelPair  = regexp.MustCompile(`^,?([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"`)
 	unescape   = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\"`, `"`)
 )
 
-// parsePrometheus reads the text format as strictly as its description allows, and gives the values by series.
+// parsePrometheus reads the text format as strictly as its description allows, and gives the values by series: the name,
+// and the values of the labels.
 func parsePrometheus(text string) (map[string]string, error) {
 	series := map[string]string{}
 	seen := map[string]bool{}
-	family, typed := "", false
+	family, kind := "", ""
+	buckets := map[string]float64{} // the last value by series without le
 	if !utf8.ValidString(text) || !strings.HasSuffix(text, "\n") {
 		return nil, errors.New("not valid UTF-8, or no line break at the end")
 	}
@@ -309,26 +399,58 @@ func parsePrometheus(text string) (map[string]string, error) {
 			case m[1] == "# HELP" && seen[m[2]]:
 				return nil, fmt.Errorf("a second family %s", m[2])
 			case m[1] == "# HELP":
-				family, typed, seen[m[2]] = m[2], false, true
-			case m[2] != family || typed || m[3] != "counter" && m[3] != "gauge":
+				family, kind, seen[m[2]] = m[2], "", true
+			case m[2] != family || kind != "" || !slices.Contains([]string{"counter", "gauge", "histogram"}, m[3]):
 				return nil, fmt.Errorf("a type out of place: %q", line)
 			default:
-				typed = true
+				kind = m[3]
 			}
 			continue
 		}
 		m := sampleLine.FindStringSubmatch(line)
-		if m == nil || m[1] != family || !typed {
+		if m == nil || kind == "" {
 			return nil, fmt.Errorf("a bad line, or one out of place: %q", line)
 		}
-		if _, err := strconv.ParseFloat(m[4], 64); err != nil {
+		suffix, ok := strings.CutPrefix(m[1], family)
+		if !ok || kind != "histogram" && suffix != "" || kind == "histogram" && !slices.Contains([]string{"_bucket", "_sum", "_count"}, suffix) {
+			return nil, fmt.Errorf("a name out of place: %q", line)
+		}
+		value, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
 			return nil, err
 		}
-		key := fmt.Sprintf("%s %q %q", m[1], unescape.Replace(m[2]), unescape.Replace(m[3]))
+		key, names, le := m[1], map[string]bool{}, ""
+		for rest := m[2]; rest != ""; {
+			pair := labelPair.FindStringSubmatch(rest)
+			if pair == nil || names[pair[1]] {
+				return nil, fmt.Errorf("bad labels: %q", line)
+			}
+			names[pair[1]] = true
+			if rest = rest[len(pair[0]):]; pair[1] == "le" {
+				le = pair[2]
+				continue
+			}
+			key += fmt.Sprintf(" %q", unescape.Replace(pair[2]))
+		}
+		if names["le"] != (suffix == "_bucket") {
+			return nil, fmt.Errorf("a bucket without a limit, or a limit without a bucket: %q", line)
+		}
+		if suffix == "_bucket" {
+			if value < buckets[key] {
+				return nil, fmt.Errorf("buckets must rise: %q", line)
+			}
+			buckets[key] = value
+		}
+		if suffix == "_count" && value != buckets[strings.Replace(key, "_count", "_bucket", 1)] {
+			return nil, fmt.Errorf("not as many as are in the buckets: %q", line)
+		}
+		if le != "" {
+			key += " le " + le
+		}
 		if _, twice := series[key]; twice {
 			return nil, fmt.Errorf("the series %s is there twice", key)
 		}
-		series[key] = m[4]
+		series[key] = m[3]
 	}
 	return series, lines.Err()
 }

@@ -9,37 +9,30 @@ const (
 	UnitNanos = "nanoseconds"
 )
 
-// A streamMetric is a metric that every binding has. Names, kinds and units are zilla's.
-type streamMetric struct {
-	name  string
-	kind  Kind
-	unit  string
-	help  string
-	value func(*Streams) int64
+// streamFamily are the metrics that every binding has.
+var streamFamily = family{
+	{"stream.active.received", Gauge, UnitCount, "Streams that are open towards the binding"},
+	{"stream.active.sent", Gauge, UnitCount, "Streams that are open back to who opened them"},
+	{"stream.closes.received", Counter, UnitCount, "Streams towards the binding that ended in order"},
+	{"stream.closes.sent", Counter, UnitCount, "Streams back to who opened them that ended in order"},
+	{"stream.data.received", Counter, UnitBytes, "Payload that came from who opened the streams"},
+	{"stream.data.sent", Counter, UnitBytes, "Payload that went back to who opened the streams"},
+	{"stream.errors.received", Counter, UnitCount, "Streams towards the binding that were refused or cut"},
+	{"stream.errors.sent", Counter, UnitCount, "Streams back to who opened them that were refused or cut"},
+	{"stream.opens.received", Counter, UnitCount, "Streams that were opened towards the binding"},
+	{"stream.opens.sent", Counter, UnitCount, "Streams that were opened back to who opened them"},
 }
 
-var streamMetrics = []streamMetric{
-	{"stream.active.received", Gauge, UnitCount, "Streams that are open towards the binding",
-		func(s *Streams) int64 { return s.Received.Active() }},
-	{"stream.active.sent", Gauge, UnitCount, "Streams that are open back to who opened them",
-		func(s *Streams) int64 { return s.Sent.Active() }},
-	{"stream.closes.received", Counter, UnitCount, "Streams towards the binding that ended in order",
-		func(s *Streams) int64 { return s.Received.Closes.Load() }},
-	{"stream.closes.sent", Counter, UnitCount, "Streams back to who opened them that ended in order",
-		func(s *Streams) int64 { return s.Sent.Closes.Load() }},
-	{"stream.data.received", Counter, UnitBytes, "Payload that came from who opened the streams",
-		func(s *Streams) int64 { return s.Received.Bytes.Load() }},
-	{"stream.data.sent", Counter, UnitBytes, "Payload that went back to who opened the streams",
-		func(s *Streams) int64 { return s.Sent.Bytes.Load() }},
-	{"stream.errors.received", Counter, UnitCount, "Streams towards the binding that were refused or cut",
-		func(s *Streams) int64 { return s.Received.Errors.Load() }},
-	{"stream.errors.sent", Counter, UnitCount, "Streams back to who opened them that were refused or cut",
-		func(s *Streams) int64 { return s.Sent.Errors.Load() }},
-	{"stream.opens.received", Counter, UnitCount, "Streams that were opened towards the binding",
-		func(s *Streams) int64 { return s.Received.Opens.Load() }},
-	{"stream.opens.sent", Counter, UnitCount, "Streams that were opened back to who opened them",
-		func(s *Streams) int64 { return s.Sent.Opens.Load() }},
+// exchangeFamily are the metrics that bindings have which HTTP requests go through.
+var exchangeFamily = family{
+	{"http.active.requests", Gauge, UnitCount, "HTTP requests that are under way"},
+	{"http.duration", Histogram, UnitNanos, "How long HTTP exchanges took that ended in order, from the request to the end of its response"},
+	{"http.request.size", Histogram, UnitBytes, "Bytes in the bodies of HTTP requests whose exchanges ended in order"},
+	{"http.response.size", Histogram, UnitBytes, "Bytes in the bodies of HTTP responses whose exchanges ended in order"},
 }
+
+// families are all that this build counts for bindings.
+var families = []*family{&streamFamily, &exchangeFamily}
 
 // unbuilt are the metrics that a zilla.yaml may list and that nothing in this build counts yet.
 var unbuilt = []string{
@@ -49,10 +42,6 @@ var unbuilt = []string{
 	"grpc.requests.per.rpc",
 	"grpc.response.size",
 	"grpc.responses.per.rpc",
-	"http.active.requests",
-	"http.duration",
-	"http.request.size",
-	"http.response.size",
 	"mcp.initialize",
 	"mcp.initialize.duration",
 	"mcp.prompts.get",
@@ -73,28 +62,41 @@ var unbuilt = []string{
 // they are always there.
 func MetricNames() []string {
 	names := slices.Clone(unbuilt)
-	for _, m := range streamMetrics {
-		names = append(names, m.name)
+	for _, f := range families {
+		for _, m := range *f {
+			names = append(names, m.name)
+		}
 	}
 	slices.Sort(names)
 	return names
 }
 
 // Built reports whether this build counts the metric of that name.
-func Built(name string) bool { return streamMetricOf(name) != nil }
+func Built(name string) bool { return metricOf(name) != nil }
 
 // Help says in one sentence what a metric counts, "" for one that this build does not count.
 func Help(name string) string {
-	if m := streamMetricOf(name); m != nil {
+	if m := metricOf(name); m != nil {
 		return m.help
 	}
 	return ""
 }
 
-func streamMetricOf(name string) *streamMetric {
-	i := slices.IndexFunc(streamMetrics, func(m streamMetric) bool { return m.name == name })
-	if i < 0 {
-		return nil
+// KindOf is the kind of a metric, "" for one that this build does not count.
+func KindOf(name string) Kind {
+	if m := metricOf(name); m != nil {
+		return m.kind
 	}
-	return &streamMetrics[i]
+	return ""
+}
+
+func metricOf(name string) *metric {
+	for _, f := range families {
+		for i := range *f {
+			if (*f)[i].name == name {
+				return &(*f)[i]
+			}
+		}
+	}
+	return nil
 }

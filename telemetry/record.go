@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Record is the story of one connection, complete at its end: where it came from, where it went, what it moved,
-// what took how long, and who ended it and why.
+// Record is the story of one connection, or of one exchange that came over it, complete at its end: where it came from,
+// where it went, what it moved, what took how long, and who ended it and why.
 type Record struct {
-	ID     uint64
+	ID         uint64
+	Connection uint64 // the record of the connection that the exchange came over; 0: this is one itself
+
 	Start  time.Time      // when it was accepted, or begun by a source
 	Source netip.AddrPort // the client; invalid for what a source began
 	Dest   netip.AddrPort // the address that the client reached us at
@@ -34,6 +36,28 @@ type Record struct {
 
 	RTT         time.Duration // smoothed round trip to the client as the system saw it, 0: not known
 	Retransmits uint32        // segments sent to the client more than once
+
+	HTTP HTTP // the zero value for what is no exchange of HTTP
+}
+
+// HTTP is what a record has of a request and its response. What is not known is "" or 0.
+type HTTP struct {
+	Method  string
+	Scheme  string
+	Path    string // with the query, as it was asked for
+	Version string // as an access log spells it: HTTP/1.1, HTTP/2.0
+	Status  int
+	Referer string // the header, as all below
+	Agent   string
+	Trace   string // the trace that the request belongs to, by its header traceparent
+}
+
+// set makes r a copy of from, for which it keeps its array of steps.
+func (r *Record) set(from *Record) {
+	path := append(r.Path[:0], from.Path...)
+	clear(path[len(path):cap(path)]) // let go of the texts of a longer one
+	*r = *from
+	r.Path = path
 }
 
 // Step is one binding on the path of a connection and the way it was sent on from there.

@@ -8,16 +8,28 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Text is the record as one line for people:
 //
 //	2026-08-01 12:00:00.123 #7 10.0.0.1:5555 -> 10.0.0.2:80 -> 10.0.0.9:8080 default:north routes[0] > default:south
 //	received 12 sent 34 dial 1.2ms first 3.4ms total 5.6ms client: fin
+//
+// That of an exchange names its connection, and the request and the response if it is one of HTTP:
+//
+//	2026-08-01 12:00:00.123 #8 of #7 GET  /items                          200 10.0.0.1:5555 -> …
 func (r *Record) Text() string {
 	b := make([]byte, 0, 256)
 	b = r.Start.AppendFormat(b, "2006-01-02 15:04:05.000 #")
 	b = strconv.AppendUint(b, r.ID, 10)
+	if r.Connection != 0 {
+		b = append(b, " of #"...)
+		b = strconv.AppendUint(b, r.Connection, 10)
+	}
+	if r.HTTP != (HTTP{}) {
+		b = r.HTTP.appendText(append(b, ' '))
+	}
 	b = r.appendEnds(append(b, ' '))
 	b = r.appendPath(b)
 	b = append(b, " received "...)
@@ -45,6 +57,32 @@ func (r *Record) Text() string {
 		b = append(b, ')')
 	}
 	return string(b)
+}
+
+const (
+	methodWidth = 4  // of most methods
+	pathWidth   = 32 // of many paths
+)
+
+// appendText appends the request and the status, padded so that those of several records line up mostly.
+func (h *HTTP) appendText(b []byte) []byte {
+	pad := func(text string, width int) {
+		from := len(b)
+		if b = appendOneLine(b, text); text == "" {
+			b = append(b, '-')
+		}
+		for n := utf8.RuneCount(b[from:]); n < width; n++ {
+			b = append(b, ' ')
+		}
+	}
+	pad(h.Method, methodWidth)
+	b = append(b, ' ')
+	pad(h.Path, pathWidth)
+	b = append(b, ' ')
+	if h.Status == 0 {
+		return append(b, "  -"...)
+	}
+	return strconv.AppendInt(b, int64(h.Status), 10)
 }
 
 // appendEnds appends who was connected to whom: the client, the address it reached us at, what was dialled for it.
@@ -85,6 +123,7 @@ func (r *Record) appendPath(b []byte) []byte {
 func (r *Record) appendFacts(b []byte) []byte {
 	for _, fact := range []struct{ name, value string }{
 		{" tls ", r.TLS}, {" authority ", r.Authority}, {" alpn ", r.ALPN}, {" identity ", r.Identity},
+		{" trace ", r.HTTP.Trace},
 	} {
 		if fact.value != "" {
 			b = appendOneLine(append(b, fact.name...), fact.value)
@@ -104,10 +143,12 @@ func short(d time.Duration) string {
 
 type recordJSON struct {
 	ID          uint64     `json:"id"`
+	Connection  uint64     `json:"connection,omitempty"`
 	Start       string     `json:"start"`
 	Source      string     `json:"source,omitempty"`
 	Dest        string     `json:"dest,omitempty"`
 	Target      string     `json:"target,omitempty"`
+	HTTP        *httpJSON  `json:"http,omitempty"`
 	Path        []stepJSON `json:"path,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
@@ -127,6 +168,17 @@ type recordJSON struct {
 	Retransmits uint32     `json:"retransmits,omitempty"`
 }
 
+type httpJSON struct {
+	Method  string `json:"method,omitempty"`
+	Scheme  string `json:"scheme,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Version string `json:"version,omitempty"`
+	Status  int    `json:"status,omitempty"`
+	Referer string `json:"referer,omitempty"`
+	Agent   string `json:"agent,omitempty"`
+	Trace   string `json:"trace,omitempty"`
+}
+
 type stepJSON struct {
 	Binding string `json:"binding"`
 	Route   string `json:"route,omitempty"`
@@ -137,13 +189,16 @@ const startLayout = "2006-01-02T15:04:05.000Z07:00" // RFC 3339 with millisecond
 // MarshalJSON gives the record snake_case keys. What is not known is left out.
 func (r *Record) MarshalJSON() ([]byte, error) {
 	j := recordJSON{
-		ID: r.ID, Start: r.Start.UTC().Format(startLayout),
+		ID: r.ID, Connection: r.Connection, Start: r.Start.UTC().Format(startLayout),
 		Source: addrText(r.Source), Dest: addrText(r.Dest), Target: r.Target,
 		Received: r.Received, Sent: r.Sent,
 		TLS: r.TLS, Authority: r.Authority, ALPN: r.ALPN, Identity: r.Identity,
 		Handshake: millis(r.Handshake), Accept: millis(r.Accept), Dial: millis(r.Dial), FirstByte: millis(r.FirstByte), Duration: millis(r.Duration),
 		By: r.By, Reason: r.Reason, Err: r.Err,
 		RTT: millis(r.RTT), Retransmits: r.Retransmits,
+	}
+	if r.HTTP != (HTTP{}) {
+		j.HTTP = (*httpJSON)(&r.HTTP)
 	}
 	for _, s := range r.Path {
 		j.Path = append(j.Path, stepJSON(s))
@@ -162,10 +217,13 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("cannot read the start of a record: %w", err)
 	}
 	*r = Record{
-		ID: j.ID, Start: start.Local(), Target: j.Target, Received: j.Received, Sent: j.Sent,
+		ID: j.ID, Connection: j.Connection, Start: start.Local(), Target: j.Target, Received: j.Received, Sent: j.Sent,
 		TLS: j.TLS, Authority: j.Authority, ALPN: j.ALPN, Identity: j.Identity,
 		Handshake: fromMillis(j.Handshake), Accept: fromMillis(j.Accept), Dial: fromMillis(j.Dial), FirstByte: fromMillis(j.FirstByte), Duration: fromMillis(j.Duration),
 		By: j.By, Reason: j.Reason, Err: j.Err, RTT: fromMillis(j.RTT), Retransmits: j.Retransmits,
+	}
+	if j.HTTP != nil {
+		r.HTTP = HTTP(*j.HTTP)
 	}
 	for _, s := range j.Path {
 		r.Path = append(r.Path, Step(s))
@@ -201,13 +259,21 @@ func fromMillis(ms float64) time.Duration {
 
 // logRecord writes a record to a process's log.
 func logRecord(l *slog.Logger, r *Record) {
-	attrs := make([]any, 0, 20)
+	attrs := make([]any, 0, 24)
 	add := func(known bool, a slog.Attr) {
 		if known {
 			attrs = append(attrs, a)
 		}
 	}
-	add(true, slog.Uint64("connection", r.ID))
+	message := "connection ended"
+	if r.Connection != 0 {
+		message = "exchange ended"
+		add(true, slog.Uint64("exchange", r.ID))
+		add(true, slog.Uint64("connection", r.Connection))
+	} else {
+		add(true, slog.Uint64("connection", r.ID))
+	}
+	add(r.HTTP != (HTTP{}), r.HTTP.attr())
 	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
 	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
 	add(r.Target != "", slog.String("target", r.Target))
@@ -229,5 +295,26 @@ func logRecord(l *slog.Logger, r *Record) {
 	add(r.Err != "", slog.String("error", r.Err))
 	add(r.RTT > 0, slog.Duration("rtt", r.RTT))
 	add(r.Retransmits > 0, slog.Uint64("retransmits", uint64(r.Retransmits)))
-	l.Info("connection ended", attrs...)
+	l.Info(message, attrs...)
+}
+
+// attr is what is known of the exchange, under the keys that records have in JSON.
+func (h *HTTP) attr() slog.Attr {
+	attrs := make([]any, 0, 8)
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("method", h.Method)
+	add("scheme", h.Scheme)
+	add("path", h.Path)
+	add("version", h.Version)
+	if h.Status != 0 {
+		attrs = append(attrs, slog.Int("status", h.Status))
+	}
+	add("referer", h.Referer)
+	add("agent", h.Agent)
+	add("trace", h.Trace)
+	return slog.Group("http", attrs...)
 }

@@ -40,3 +40,17 @@ func (d *Direction) Active() int64 {
 	ended := d.Closes.Load() + d.Errors.Load() // before Opens, so that the difference is never negative
 	return d.Opens.Load() - ended
 }
+
+func (s *Streams) family() *family { return &streamFamily }
+
+func (s *Streams) read(sum *readings) {
+	for i, value := range [...]int64{ // in the order of streamFamily
+		s.Received.Active(), s.Sent.Active(),
+		s.Received.Closes.Load(), s.Sent.Closes.Load(),
+		s.Received.Bytes.Load(), s.Sent.Bytes.Load(),
+		s.Received.Errors.Load(), s.Sent.Errors.Load(),
+		s.Received.Opens.Load(), s.Sent.Opens.Load(),
+	} {
+		sum.plain[i].value += value
+	}
+}

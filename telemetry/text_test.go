@@ -122,6 +122,13 @@ func TestRecordText(t *testing.T) {
 			"server: rst (connection reset by peer)"},
 		{&telemetry.Record{ID: 1, Path: []telemetry.Step{{Binding: "a:b"}}, By: telemetry.Client, Reason: "fin"},
 			"0001-01-01 00:00:00.000 #1 - a:b received 0 sent 0 total 0s client: fin"},
+		{fullExchange(), "2026-08-01 12:00:00.123 #8 of #7 GET  /items?a=b                       200 10.0.0.1:5555 -> [::1]:80 -> 10.0.0.9:8080 " +
+			"default:north routes[0] > default:south exit received 12 sent 34 authority example.com identity alice trace 00-1-2-01 " +
+			"dial 1.25ms first 3.5ms total 1m1s server: fin"},
+		{&telemetry.Record{ID: 9, Connection: 7, By: telemetry.Client, Reason: "invalid", HTTP: telemetry.HTTP{Status: 400}},
+			"0001-01-01 00:00:00.000 #9 of #7 -    -                                400 - received 0 sent 0 total 0s client: invalid"},
+		{&telemetry.Record{ID: 9, Connection: 7, By: telemetry.Client, Reason: "rst", HTTP: telemetry.HTTP{Method: "OPTIONS", Path: "/" + strings.Repeat("ä", 40)}},
+			"0001-01-01 00:00:00.000 #9 of #7 OPTIONS /" + strings.Repeat("ä", 40) + "   - - received 0 sent 0 total 0s client: rst"},
 	} {
 		if got := test.record.Text(); got != test.want {
 			t.Errorf("got\n%s\nwant\n%s", got, test.want)
@@ -138,10 +145,24 @@ func TestRecordText(t *testing.T) {
 	}
 }
 
+func fullExchange() *telemetry.Record {
+	r := fullRecord()
+	r.ID, r.Connection = 8, 7
+	r.Reason, r.Err, r.RTT, r.Retransmits = "fin", "", 0, 0
+	r.Authority, r.Identity = "example.com", "alice"
+	r.HTTP = telemetry.HTTP{
+		Method: "GET", Scheme: "https", Path: "/items?a=b", Version: "HTTP/2.0", Status: 200,
+		Referer: "https://example.com/", Agent: "curl/8.0", Trace: "00-1-2-01",
+	}
+	return r
+}
+
 func hostileRecord(s string) *telemetry.Record {
 	return &telemetry.Record{
 		Source: netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(s), 1),
 		Target: s, Path: []telemetry.Step{{Binding: s, Route: s}}, By: telemetry.Side(s), Reason: s, Err: s,
+		Connection: 1, Authority: s, Identity: s,
+		HTTP: telemetry.HTTP{Method: s, Scheme: s, Path: s, Version: s, Status: 200, Referer: s, Agent: s, Trace: s},
 	}
 }
 
@@ -168,6 +189,14 @@ func TestRecordJSON(t *testing.T) {
 			`"received":12,"sent":34,"dial_ms":1.25,"first_byte_ms":3.5,"duration_ms":61000,"by":"server","reason":"rst",` +
 			`"error":"connection reset by peer","rtt_ms":0.25,"retransmits":2}`},
 		{&telemetry.Record{ID: 8, Start: full.Start}, `{"id":8,"start":"2026-08-01T12:00:00.123Z","received":0,"sent":0,"duration_ms":0}`},
+		{fullExchange(), `{"id":8,"connection":7,"start":"2026-08-01T12:00:00.123Z","source":"10.0.0.1:5555","dest":"[::1]:80","target":"10.0.0.9:8080",` +
+			`"http":{"method":"GET","scheme":"https","path":"/items?a=b","version":"HTTP/2.0","status":200,` +
+			`"referer":"https://example.com/","agent":"curl/8.0","trace":"00-1-2-01"},` +
+			`"path":[{"binding":"default:north","route":"routes[0]"},{"binding":"default:south","route":"exit"}],` +
+			`"received":12,"sent":34,"authority":"example.com","identity":"alice",` +
+			`"dial_ms":1.25,"first_byte_ms":3.5,"duration_ms":61000,"by":"server","reason":"fin"}`},
+		{&telemetry.Record{ID: 9, Start: full.Start, Connection: 7, HTTP: telemetry.HTTP{Status: 400}},
+			`{"id":9,"connection":7,"start":"2026-08-01T12:00:00.123Z","http":{"status":400},"received":0,"sent":0,"duration_ms":0}`},
 	} {
 		b, err := json.Marshal(test.record)
 		if err != nil || string(b) != test.want {

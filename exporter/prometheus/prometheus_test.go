@@ -40,7 +40,7 @@ func start(t *testing.T) *rig {
 	}
 	var north telemetry.Streams
 	north.Open()
-	b.Metrics.Streams("default", "north", &north, func(name string) bool { return name == "stream.opens.received" })
+	b.Metrics.Add("default", "north", &north, func(name string) bool { return name == "stream.opens.received" })
 	b.Metrics.Gauge("engine.workers.capacity", "How many", func() int64 { return 7 })
 	if err := newExporter(b, &Config{Options: &Options{Endpoints: []Endpoint{{Scheme: HTTP, Port: 7190, Path: "/metrics"}}}}); err != nil {
 		t.Fatal(err)
