@@ -4,6 +4,7 @@ package guard
 
 import (
 	"context"
+	"time"
 
 	"gozilla/component"
 	"gozilla/config"
@@ -12,9 +13,36 @@ import (
 
 // A Guard says who somebody is.
 type Guard interface {
-	// Authorize turns credentials into a session, which the caller admits to the scope of ctx or releases. The error is
-	// a *stream.Refused.
+	// Authorize turns credentials into a session, which the caller admits to the scope of ctx or releases. It may wait a
+	// few seconds for what it needs to know, and no longer than ctx. The error is a *stream.Refused.
 	Authorize(ctx context.Context, credentials string) (stream.Session, error)
+}
+
+// A Presenter is a guard that can say what a client binding shows to a server: a header, a name and a password. Not all
+// guards are, so ask for it by a type assertion.
+type Presenter interface {
+	Guard
+	// Present gives what to show on behalf of a session of this guard, or with nil of a stream that has none. It reports
+	// false if the guard has nothing to show then, or the session is of another guard.
+	Present(stream.Session) (Presented, bool)
+}
+
+// Presented is what to show to a server.
+type Presented struct {
+	Identity    string // {identity} in a template; "" if there is none
+	Credentials string // {credentials} in a template: what proves the identity, such as a password or a token
+	Whole       string // both as one text, as this guard would be given it; else the same as Credentials
+}
+
+// A Challenger is a session that wants its peer to bring new credentials before it ends. Not all sessions are, so ask for
+// it by a type assertion. New credentials are given to Authorize, as all are: this extends the session.
+type Challenger interface {
+	stream.Session
+	// ChallengeAt is when the peer should be challenged; zero: never. It moves when the session is extended.
+	ChallengeAt() time.Time
+	// Challenge reports whether the peer is to be challenged now. It does so once from ChallengeAt on until the session
+	// ends, for each holder of a session, and again when the session was extended and that time has come anew.
+	Challenge() bool
 }
 
 // Registry holds the guard types.
