@@ -239,6 +239,7 @@ func (p *Plan) checkMetrics(s *space) {
 		}
 	}
 	for _, b := range s.bindings {
+		p.checkAttributes(&b.Telemetry().Attributes)
 		patterns := b.Telemetry().Metrics
 		for i := range patterns {
 			at := p.Report.At(&patterns[i])
@@ -249,6 +250,14 @@ func (p *Plan) checkMetrics(s *space) {
 				p.Report.Warnf(at, "%s matches no metric that the namespace lists under telemetry.metrics", patterns[i])
 			}
 		}
+	}
+}
+
+// checkAttributes checks those of a binding's metrics.
+func (p *Plan) checkAttributes(attributes *map[string]string) {
+	var wrong *telemetry.AttributeError
+	if _, err := telemetry.ParseAttributes(*attributes); errors.As(err, &wrong) {
+		p.Report.Errorf(p.Report.AtKey(attributes, wrong.Label), "%v", wrong).Hintf("%s", wrong.Hint)
 	}
 }
 

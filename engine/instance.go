@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"gozilla/exporter"
 	"gozilla/guard"
 	"gozilla/stream"
+	"gozilla/telemetry"
 	"gozilla/vault"
 )
 
@@ -54,10 +56,19 @@ func (e *Engine) build(p *Plan) []*instance {
 		if in.binding, err = b.Build(in.builder, parts); err != nil {
 			p.Report.Errorf(b.Pos, "%v", err)
 		}
-		in.undo = append(in.undo, e.metrics.Streams(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
+		in.undo = append(in.undo, e.metrics.Add(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
+		if b.hasExchanges() {
+			in.node.Attributes, _ = telemetry.ParseAttributes(b.Telemetry().Attributes) // what is wrong was told by check
+			in.undo = append(in.undo, e.metrics.Add(b.Namespace, b.Name, &in.node.Exchanges, selects(b.space, b)))
+		}
 		all = append(all, in)
 	}
 	return all
+}
+
+// hasExchanges reports whether exchanges of http come to the binding, or begin there.
+func (b *planned) hasExchanges() bool {
+	return slices.ContainsFunc(b.faces, func(face string) bool { return face == "http" || b.Form.ExitFor(face) == "http" })
 }
 
 // buildOthers makes the components of one category, and puts them into made by their qualified names.

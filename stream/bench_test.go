@@ -36,7 +36,7 @@ func BenchmarkChild(b *testing.B) {
 	defer s.End(nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Child(r.node).End(nil)
+		s.Child(r.node, nil).End(nil)
 	}
 }
 

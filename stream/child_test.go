@@ -9,7 +9,7 @@ import (
 func TestAChildIsNoStreamOfItsOwn(t *testing.T) {
 	r := newRig(t)
 	s := r.arrive()
-	c, exit := s.Child(r.node), node("exit")
+	c, exit := s.Child(r.node, nil), node("exit")
 	if c.ID() == s.ID() || c.Host() != s.Host() {
 		t.Error("the child has the wrong id or host")
 	}
@@ -31,7 +31,7 @@ func TestAChildOfTheCancelled(t *testing.T) {
 	r := newRig(t)
 	s := r.arrive()
 	s.Cancel(errEnough)
-	c := s.Child(r.node)
+	c := s.Child(r.node, nil)
 	if !errors.Is(c.Err(), errEnough) {
 		t.Errorf("the child goes on: %v", c.Err())
 	}

@@ -79,12 +79,17 @@ func (t *Told) Unwrap() error { return t.Err }
 
 // verdict translates the error that a stream ended with into the words of its record.
 func verdict(err error) (by telemetry.Side, reason, details string) {
+	if err == nil {
+		return telemetry.Client, "fin", ""
+	}
+	return verdictOf(err) // which allocates
+}
+
+func verdictOf(err error) (by telemetry.Side, reason, details string) {
 	var cut *Cut
 	var refused *Refused
 	var cancel *cancelled
 	switch {
-	case err == nil:
-		return telemetry.Client, "fin", ""
 	case errors.As(err, &cut):
 		return cut.By, cut.Why, text(cut.Err)
 	case errors.As(err, &refused):

@@ -12,9 +12,18 @@ type Flow struct {
 
 // Flow is the flow of the bytes that the scope moves from now on.
 func (s *Scope) Flow() Flow {
+	var f Flow
+	f.Begin(s)
+	return f
+}
+
+// Begin makes f what s.Flow gives, and uses its memory again.
+func (f *Flow) Begin(s *Scope) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := Flow{scope: s, first: !s.flows, nodes: make([]*Node, 0, len(s.path))}
+	if f.scope, f.first, f.nodes = s, !s.flows, f.nodes[:0]; cap(f.nodes) == 0 {
+		f.nodes = make([]*Node, 0, len(s.path))
+	}
 	s.flows = true
 	for i := range s.path {
 		if st := &s.path[i]; st.counted && !st.flows {
@@ -22,7 +31,6 @@ func (s *Scope) Flow() Flow {
 			f.nodes = append(f.nodes, st.node)
 		}
 	}
-	return f
 }
 
 // Received counts n bytes from who opened the stream.
@@ -43,5 +51,22 @@ func (f *Flow) Sent(n int) {
 	}
 	for _, node := range f.nodes {
 		node.Streams.Sent.Bytes.Add(int64(n))
+	}
+}
+
+// Moved counts bytes of an exchange, which nobody makes a Flow for, as a Flow would: for every binding on its way.
+func (s *Scope) Moved(received, sent int64) {
+	if received == 0 && sent == 0 {
+		return
+	}
+	s.received.Add(received)
+	s.sent.Add(sent)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.path {
+		if st := &s.path[i]; st.counted && !st.flows {
+			st.node.Streams.Received.Bytes.Add(received)
+			st.node.Streams.Sent.Bytes.Add(sent)
+		}
 	}
 }

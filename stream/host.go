@@ -14,6 +14,7 @@ type Host struct {
 	Limits      *Limits
 	Log         *telemetry.Log
 	Connections Slots
+	Sweeper     Sweeper
 	Traces      bool // internal errors tell where in the program they happened
 
 	last    atomic.Uint64 // the id given last

@@ -14,10 +14,12 @@ type lifetime struct {
 	base context.Context // what the scope began in
 
 	life     sync.Mutex // guards what follows
-	cause    error      // not nil once cancelled
+	cause    *cancelled // not nil once cancelled
 	done     chan struct{}
 	after    []*func()
 	unfollow func() bool
+	attached bool // to the parent
+	kept     bool // by somebody who may cancel it later
 }
 
 // cancelled is the error of a context that was cancelled. It tells why, and is context.Canceled for those who ask.
@@ -30,15 +32,18 @@ func (c *cancelled) Is(target error) bool { return target == context.Canceled }
 // ErrOver cancels what was begun for a scope and is still going on when the scope ends.
 var ErrOver = errors.New("the stream is over")
 
+// over is what an ended lifetime was cancelled with.
+var over = &cancelled{ErrOver}
+
 // follow makes ctx the base, whose end is the lifetime's too.
 func (l *lifetime) follow(ctx context.Context) {
-	l.base = ctx
-	if _, ok := ctx.(*Scope); !ok {
-		if ctx.Done() == nil {
-			return
-		}
-		l.base = context.WithoutCancel(ctx) // else context.Cause would find the cause of ctx in place of ours
+	if l.base = ctx; l.parent() != nil {
+		return // see attach
 	}
+	if ctx.Done() == nil {
+		return
+	}
+	l.base = context.WithoutCancel(ctx) // else context.Cause would find the cause of ctx in place of ours
 	if ctx.Err() != nil {
 		l.Cancel(context.Cause(ctx))
 		return
@@ -46,12 +51,58 @@ func (l *lifetime) follow(ctx context.Context) {
 	l.unfollow = AfterFunc(ctx, func() { l.Cancel(context.Cause(ctx)) })
 }
 
+// parent is the scope that the lifetime is part of, nil if it follows another context.
+func (l *lifetime) parent() *Scope {
+	p, _ := l.base.(*Scope)
+	return p
+}
+
+// attach makes the end of the parent reach those who wait for it. A child of which nobody asks more than Err costs its
+// parent nothing. The lock of the lifetime is not held.
+func (l *lifetime) attach() {
+	p := l.parent()
+	if p == nil {
+		return
+	}
+	l.life.Lock()
+	first := l.cause == nil && !l.attached
+	l.attached = true
+	l.life.Unlock()
+	if !first {
+		return
+	}
+	unfollow := p.AfterFunc(func() { l.Cancel(context.Cause(p)) })
+	l.life.Lock()
+	l.unfollow = unfollow
+	l.life.Unlock()
+}
+
 // end is the end of the lifetime: nobody waits for it any longer.
 func (l *lifetime) end() {
-	if l.unfollow != nil {
-		l.unfollow()
+	l.life.Lock()
+	l.cancel(over)
+	unfollow := l.unfollow
+	l.life.Unlock()
+	if unfollow != nil {
+		unfollow()
 	}
-	l.Cancel(ErrOver)
+}
+
+// again makes a lifetime that has ended one that has not begun. It reports false if it was cancelled before it ended, or
+// if somebody may still hold what waits for its end. Nobody else knows the lifetime, so it needs no lock.
+func (l *lifetime) again() bool {
+	if l.cause != over || l.done != nil || l.attached || l.kept {
+		return false
+	}
+	l.cause = nil
+	return true
+}
+
+// keep says that somebody may cancel the lifetime after its end.
+func (l *lifetime) keep() {
+	l.life.Lock()
+	l.kept = true
+	l.life.Unlock()
 }
 
 // Cancel ends the stream now: reads, writes and dials on its behalf return cause, context.Canceled if that is nil. Only
@@ -62,10 +113,15 @@ func (l *lifetime) Cancel(cause error) {
 	}
 	l.life.Lock()
 	defer l.life.Unlock()
+	l.cancel(&cancelled{cause})
+}
+
+// cancel is Cancel. The lock is held.
+func (l *lifetime) cancel(cause *cancelled) {
 	if l.cause != nil {
 		return
 	}
-	l.cause = &cancelled{cause}
+	l.cause = cause
 	if l.done != nil {
 		close(l.done)
 	}
@@ -77,6 +133,7 @@ func (l *lifetime) Cancel(cause error) {
 
 // Done is part of context.Context.
 func (l *lifetime) Done() <-chan struct{} {
+	l.attach()
 	l.life.Lock()
 	defer l.life.Unlock()
 	if l.done == nil {
@@ -91,8 +148,15 @@ func (l *lifetime) Done() <-chan struct{} {
 // Err is part of context.Context. The error is, or wraps, the cause that Cancel was given.
 func (l *lifetime) Err() error {
 	l.life.Lock()
-	defer l.life.Unlock()
-	return l.cause
+	cause := l.cause
+	l.life.Unlock()
+	if cause != nil {
+		return cause
+	}
+	if p := l.parent(); p != nil {
+		return p.Err()
+	}
+	return nil
 }
 
 // Deadline is part of context.Context: there is none.
@@ -109,6 +173,7 @@ func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 // AfterFunc calls f in a goroutine of its own once the scope is cancelled, as context.AfterFunc does, which finds this
 // method.
 func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
+	l.attach()
 	l.life.Lock()
 	defer l.life.Unlock()
 	if l.cause != nil {

@@ -140,7 +140,7 @@ func TestTheBaseEndsLater(t *testing.T) {
 	r := newRig(t)
 	base, cancel := context.WithCancelCause(r.ctx)
 	s := r.Arrive(base, r.node)
-	c := s.Child(r.node)
+	c := s.Child(r.node, nil)
 	s.Cancel(errEnough)
 	<-c.Done()
 	cancel(errors.New("the binding leaves"))

@@ -29,13 +29,27 @@ type Limits struct {
 	// The longest time that a TLS handshake may take, on either side. Also set with
 	// zilla.binding.tls.handshake.timeout, in seconds.
 	Handshake time.Duration
+	// The longest time that a message, or a head of HTTP's, may stand still while it comes or goes.
+	Body time.Duration
+	// The longest time until a server that was sent a request begins to answer.
+	Answer time.Duration
+	// The longest time that an HTTP connection waits for its next request.
+	Idle time.Duration
+	// The longest time that an HTTP client keeps a connection that it has no use for.
+	Spare time.Duration
+	// The connections that an HTTP client may have to one server, by scheme and authority. Also set with
+	// zilla.binding.http.maximum.connections.
+	Pool Count
+	// The exchanges that may wait for a connection to one server when there are as many as may be, each for as long as
+	// the limit dial allows; beyond, they are refused.
+	Waiting Count
 	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
 	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
 	Stall time.Duration
 	// The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.
 	Drain time.Duration
-	// The connection records that are kept for gozilla logs.
+	// The records, of connections and of exchanges, that are kept for gozilla logs.
 	Records Kept
 	// The resolved names that one tcp client keeps.
 	Names Kept
@@ -47,6 +61,12 @@ func (l *Limits) Defaults() {
 	l.Head = 64 << 10
 	l.HeadTime = 10 * time.Second
 	l.Handshake = 10 * time.Second
+	l.Body = 30 * time.Second
+	l.Answer = 60 * time.Second
+	l.Idle = 75 * time.Second
+	l.Spare = 50 * time.Second
+	l.Pool = 1024
+	l.Waiting = 4096
 	l.Queue = 256 << 10
 	l.Stall = 5 * time.Second
 	l.Drain = 30 * time.Second

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -29,15 +30,18 @@ type Scope struct {
 	onLeave  []*func()
 	leaving  bool
 	flows    bool // a Flow counts the bytes of the record
+	labelled bool // a binding on the path has metrics with attributes
 	sessions []admitted
 	record   telemetry.Record // what SetRecord and Closes have said so far
 }
 
 type step struct {
-	node    *Node
-	route   int32 // RouteExit and below: see Took
-	counted bool
-	flows   bool // a Flow counts its bytes
+	node     *Node
+	route    int32 // RouteExit and below: see Took
+	counted  bool
+	exchange bool // counted as an exchange of http
+	flows    bool // a Flow counts its bytes
+	labels   telemetry.Labels
 }
 
 type admitted struct {
@@ -106,13 +110,42 @@ func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
 	return s
 }
 
-// Child makes the scope of one exchange on a connection. It has a record of its own, ends with its parent, and who
-// calls it calls End.
-func (s *Scope) Child(n *Node) *Scope {
-	c := &Scope{host: s.host, parent: s, id: s.host.last.Add(1), start: time.Now()}
+// Child makes the scope of one exchange at n, on the connection of s. It has a record of its own, ends with its parent,
+// and who calls it calls End. used is nil, or a child of any connection that has ended, which is made use of again if
+// nobody can have kept it.
+func (s *Scope) Child(n *Node, used *Scope) *Scope {
+	c := used
+	if c == nil || !c.lifetime.again() {
+		c = &Scope{}
+	} else {
+		c.renew()
+	}
+	c.host, c.parent, c.id, c.start = s.host, s, s.host.last.Add(1), time.Now()
 	c.follow(s)
-	c.enter(n, false)
+	c.add(step{node: n, route: routeNone, exchange: true})
 	return c
+}
+
+// Apart makes the scope of a connection that is opened for s, at n, and outlives it: a pool's. Who calls it calls End.
+func (s *Scope) Apart(n *Node) *Scope {
+	for s.parent != nil {
+		s = s.parent
+	}
+	return s.host.begin(s.base, n, false)
+}
+
+// renew forgets all that the scope was used for.
+func (s *Scope) renew() {
+	for i := range s.marks {
+		reset(&s.marks[i])
+	}
+	reset(&s.received)
+	reset(&s.sent)
+	path := s.record.Path[:0]
+	s.record = telemetry.Record{Path: path}
+	s.path, s.onEnd, s.onLeave, s.sessions = s.path[:0], s.onEnd[:0], s.onLeave[:0], s.sessions[:0]
+	s.leaving, s.flows, s.labelled = false, false, false
+	s.ended.Store(false)
 }
 
 // Value is part of context.Context.
@@ -132,19 +165,57 @@ func (s *Scope) ID() uint64 { return s.id }
 // Host is what the scope lives on.
 func (s *Scope) Host() *Host { return s.host }
 
+// Start is when the scope began.
+func (s *Scope) Start() time.Time { return s.start }
+
 // Limits bounds what may be done on behalf of the scope.
 func (s *Scope) Limits() *Limits { return s.host.Limits }
 
 // Enter notes that the stream went on to n, and counts it there. Edges call it, nobody else.
 func (s *Scope) Enter(n *Node) { s.enter(n, true) }
 
+// reset is a store of 0, which costs ten times what the look does whether there is need for one.
+func reset(n *atomic.Int64) {
+	if n.Load() != 0 {
+		n.Store(0)
+	}
+}
+
+// EnterExchange is Enter for an exchange of http, of which more is counted.
+func (s *Scope) EnterExchange(n *Node) {
+	s.add(step{node: n, route: routeNone, counted: true, exchange: true})
+}
+
 func (s *Scope) enter(n *Node, counted bool) {
-	if counted {
-		n.Streams.Open()
+	s.add(step{node: n, route: routeNone, counted: counted})
+}
+
+func (s *Scope) add(st step) {
+	if st.counted {
+		st.node.Streams.Open()
+	}
+	if st.exchange {
+		st.node.Exchanges.Begin()
 	}
 	s.mu.Lock()
-	s.path = append(s.path, step{node: n, route: routeNone, counted: counted})
+	s.path = append(s.path, st)
+	s.labelled = s.labelled || st.exchange && st.node.Attributes.Dynamic()
 	s.mu.Unlock()
+}
+
+// Label evaluates the attributes that metrics of exchanges have where this one went through. value is what an
+// expression such as ${http.request.method} stands for. Who serves the exchange calls it once both heads are known.
+func (s *Scope) Label(value func(telemetry.Expression) (string, bool)) {
+	if !s.labelled { // which is known by who serves, or opens, the exchange
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.path {
+		if st := &s.path[i]; st.exchange && st.node.Attributes.Dynamic() {
+			st.labels = st.node.Attributes.Labels(telemetry.Labels{}, value)
+		}
+	}
 }
 
 // Took notes the route by which n sends the stream on: its index, or RouteExit.
@@ -239,10 +310,12 @@ func (s *Scope) End(err error) {
 	for i := len(onEnd) - 1; i >= 0; i-- {
 		onEnd[i](err)
 	}
-	for _, st := range path {
-		if st.counted {
-			st.node.Streams.End(err)
-		}
+	x := telemetry.Exchange{Received: s.received.Load(), Sent: s.sent.Load(), Duration: time.Since(s.start), Whole: err == nil}
+	if !x.Whole {
+		x.Whole = errors.As(err, new(*Told))
+	}
+	for i := range path {
+		path[i].end(&x, err)
 	}
 	for _, a := range sessions {
 		if a.expiry != nil {
@@ -250,40 +323,63 @@ func (s *Scope) End(err error) {
 		}
 		a.session.Release()
 	}
-	s.host.Log.Record(s.finish(err))
+	s.host.Log.Record(s.finish(x.Duration, err))
 	s.end()
 	if s.parent == nil {
 		s.host.remove(s)
 	}
 }
 
-// finish completes the record.
-func (s *Scope) finish(err error) *telemetry.Record {
-	r := s.Record()
+// end counts the end of the stream where it went through.
+func (st *step) end(x *telemetry.Exchange, err error) {
+	if st.counted {
+		st.node.Streams.End(err)
+	}
+	if st.exchange {
+		x.Labels = st.labels
+		st.node.Exchanges.End(x)
+	}
+}
+
+// finish completes the record, in place.
+func (s *Scope) finish(took time.Duration, err error) *telemetry.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.record
+	s.describe(r, took)
 	by, reason, details := verdict(err)
 	if err != nil || r.Reason == "" {
 		r.By, r.Reason = by, reason
 	}
 	r.Err = details
-	return &r
+	return r
 }
 
 // Record is the scope's record as far as it is known now.
 func (s *Scope) Record() telemetry.Record {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	r := s.record
-	r.Path = make([]telemetry.Step, len(s.path))
-	for i, st := range s.path {
-		r.Path[i] = telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))}
+	r.Path = nil
+	s.describe(&r, time.Since(s.start))
+	return r
+}
+
+// describe adds to a record what the scope itself knows. The lock is held.
+func (s *Scope) describe(r *telemetry.Record, took time.Duration) {
+	r.Path = r.Path[:0]
+	for _, st := range s.path {
+		r.Path = append(r.Path, telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))})
 	}
-	s.mu.Unlock()
-	r.ID, r.Start, r.Duration = s.id, s.start, time.Since(s.start)
+	if s.parent != nil {
+		r.Connection = s.parent.id
+	}
+	r.ID, r.Start, r.Duration = s.id, s.start, took
 	r.Received, r.Sent = s.received.Load(), s.sent.Load()
 	r.Accept = time.Duration(s.marks[Accepted].Load())
 	r.FirstByte = time.Duration(s.marks[FirstByte].Load())
 	r.Handshake = s.between(ShakeBegan, ShakeEnded)
 	r.Dial = s.between(DialBegan, DialEnded)
-	return r
 }
 
 // between is the time between two phases, 0 if they have not both been reached.
@@ -322,7 +418,7 @@ func (s *Scope) Admit(guard string, session Session) {
 	if !over {
 		a := admitted{guard: guard, session: session}
 		if at := session.Expires(); !at.IsZero() {
-			a.expiry = time.AfterFunc(time.Until(at), func() { s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"}) })
+			a.expiry = s.expire(session, at)
 		}
 		s.sessions = append(s.sessions, a)
 	}
@@ -330,6 +426,23 @@ func (s *Scope) Admit(guard string, session Session) {
 	if over {
 		session.Release()
 	}
+}
+
+// expire cancels the scope when the session is over, which may be later than at: a session can be extended.
+func (s *Scope) expire(session Session, at time.Time) *time.Timer {
+	s.keep()
+	var timer *time.Timer
+	set := make(chan struct{})
+	timer = time.AfterFunc(time.Until(at), func() {
+		<-set
+		if left := time.Until(session.Expires()); left > 0 && !s.ended.Load() {
+			timer.Reset(left)
+			return
+		}
+		s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"})
+	})
+	close(set)
+	return timer
 }
 
 // Session is what the guard of that qualified name has admitted to the scope, or to the one it is a child of; nil if

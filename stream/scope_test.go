@@ -122,7 +122,7 @@ func TestFrom(t *testing.T) {
 
 func TestChild(t *testing.T) {
 	h, s := life(t)
-	c := s.Child(node("exchange"))
+	c := s.Child(node("exchange"), nil)
 	if h.Open() != 1 {
 		t.Errorf("%d scopes are open", h.Open())
 	}
@@ -132,7 +132,7 @@ func TestChild(t *testing.T) {
 		t.Error("a child cancels its parent")
 	}
 	c.End(errTest)
-	d := s.Child(node("exchange"))
+	d := s.Child(node("exchange"), nil)
 	s.Cancel(errTest)
 	<-d.Done()
 	if !errors.Is(context.Cause(d), errTest) {

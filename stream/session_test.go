@@ -54,7 +54,7 @@ func TestAChildAsksItsParent(t *testing.T) {
 	s := r.arrive()
 	outer, inner := &guest{name: "outer"}, &guest{name: "inner"}
 	s.Admit("test:guard", outer)
-	c := s.Child(r.node)
+	c := s.Child(r.node, nil)
 	if c.Session("test:guard") != outer {
 		t.Error("the child does not know what its parent admitted")
 	}
@@ -75,7 +75,7 @@ func TestAnExpiryCancels(t *testing.T) {
 		s := r.arrive()
 		s.Admit("test:never", &guest{})
 		s.Admit("test:guard", &guest{expires: time.Now().Add(time.Minute)})
-		c := s.Child(r.node)
+		c := s.Child(r.node, nil)
 		began := time.Now()
 		<-c.Done()
 		if took := time.Since(began); took != time.Minute {
@@ -96,7 +96,7 @@ func TestAnExpiryOfAChildIsItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		s := r.arrive()
-		c := s.Child(r.node)
+		c := s.Child(r.node, nil)
 		c.Admit("test:guard", &guest{expires: time.Now().Add(time.Minute)})
 		<-c.Done()
 		synctest.Wait()

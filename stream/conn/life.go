@@ -11,8 +11,9 @@ import (
 type life interface {
 	// dead reports whether the peer has aborted.
 	dead() bool
-	// gone reports whether both directions are over.
+	// gone reports whether both directions are over, parted whether the peer has ended its own.
 	gone() bool
+	parted() bool
 	// awaitDeath returns an error once the peer has aborted, which had ended its direction before, or once the read
 	// deadline is over, and nil once nothing more can come.
 	awaitDeath() error
@@ -73,10 +74,12 @@ func (p peer) state() (state int16) {
 	return state
 }
 
+func (p peer) parted() bool { return p.state()&(pollParted|unix.POLLHUP) != 0 }
+
 // stateOf is POLLERR while the error of an abort waits for who reads or writes next, and POLLHUP once both directions
 // have ended. Unlike SO_ERROR, asking for it takes nothing away from who reads or writes.
 func stateOf(fd uintptr) int16 {
-	p := []unix.PollFd{{Fd: int32(fd)}}
+	p := []unix.PollFd{{Fd: int32(fd), Events: pollParted}}
 	if _, err := unix.Poll(p, 0); err != nil {
 		return 0
 	}

@@ -154,6 +154,13 @@ func (p *PipeConn) dead() bool {
 // gone is part of life. A pipe tells an abort as often as it is asked.
 func (p *PipeConn) gone() bool { return false }
 
+// parted is part of life.
+func (p *PipeConn) parted() bool {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.in.eof
+}
+
 // awaitDeath is part of life.
 func (p *PipeConn) awaitDeath() error {
 	h := p.in

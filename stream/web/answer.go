@@ -1,0 +1,63 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"time"
+
+	"gozilla/stream"
+)
+
+// Error is an error with an answer.
+type Error struct {
+	Status int
+	Header Header
+	Err    error // the details; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "status " + strconv.Itoa(e.Status)
+	}
+	return e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// statuses are the answers to who was refused. What is not there is answered by 502.
+var statuses = map[stream.Reason]int{
+	stream.NoRoute:         404,
+	stream.Unauthenticated: 401,
+	stream.Expired:         401,
+	stream.Forbidden:       403,
+	stream.Invalid:         400,
+	stream.Timeout:         504,
+	stream.Unavailable:     503,
+	stream.Limit:           503,
+	stream.Draining:        503,
+}
+
+// Answer is the head that answers an exchange whose handler returned err before it had responded. There is no body.
+func Answer(err error) *Response {
+	var own *Error
+	var refused *stream.Refused
+	switch {
+	case errors.As(err, &own) && own.Status >= 200 && own.Status < 600:
+		return &Response{Status: own.Status, Header: own.Header}
+	case errors.As(err, &refused):
+		r := &Response{Status: 502}
+		if status, ok := statuses[refused.Reason]; ok {
+			r.Status = status
+		}
+		if r.Status == 503 {
+			seconds := (refused.RetryAfter + time.Second - 1) / time.Second
+			r.Header = Fields("retry-after", strconv.Itoa(int(seconds)))
+		}
+		return r
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return &Response{Status: 504}
+	}
+	return &Response{Status: 502}
+}

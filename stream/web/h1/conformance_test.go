@@ -1,0 +1,53 @@
+package h1_test
+
+import (
+	"errors"
+	"testing"
+
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/web/h1"
+	"gozilla/stream/web/webtest"
+)
+
+func as[T error](err error, to *T) bool { return errors.As(err, to) }
+
+// over is how a server is reached: by TCP, or by a pipe.
+var over = []struct {
+	name string
+	of   func(*rig, conn.Server) dial
+}{{"tcp", (*rig).tcp}, {"pipe", (*rig).pipes}}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for _, o := range over {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			webtest.Run(t, func(t *testing.T, h web.Handler) *webtest.Gateway {
+				r := &rig{t, webtest.NewHost()}
+				r.rests()
+				p := r.pool(o.of(r, &h1.Server{Node: node("server"), Handler: h}))
+				return &webtest.Gateway{Host: r.host, Opener: p, Holds: 8 << 20}
+			})
+		})
+		t.Run(o.name+" relayed", func(t *testing.T) {
+			t.Parallel()
+			webtest.Run(t, func(t *testing.T, h web.Handler) *webtest.Gateway {
+				r := &rig{t, webtest.NewHost()}
+				r.rests()
+				back := r.pool(o.of(r, &h1.Server{Node: node("back"), Handler: h}))
+				p := r.pool(o.of(r, &h1.Server{Node: node("front"), Handler: web.Dialing(back)}))
+				return &webtest.Gateway{Host: r.host, Opener: p, Holds: 16 << 20, Few: true}
+			})
+		})
+	}
+}
+
+// rests fails the test if a scope is left at its end.
+func (r *rig) rests() {
+	r.Cleanup(func() {
+		if !await(r.host) {
+			r.Errorf("%d streams are still open", r.host.Open())
+		}
+	})
+}

@@ -1,0 +1,383 @@
+package h1
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/telemetry"
+	"gozilla/wire/http1"
+)
+
+// exchange is a request and its response, on their way through a server. It is a web.Served. Exchanges come from a pool,
+// so that there are few of them, which are warm, and an idle connection has none.
+type exchange struct {
+	receiving
+	out    sending
+	v      *serving
+	scope  *stream.Scope
+	head   http1.Request
+	req    web.Request
+	status int  // of the final head, 0 before that
+	went   bool // an interim or final head was sent
+	asked  bool // for the body of a client that waits to be
+	keep   bool // the connection goes on afterwards
+	trace, referer, agent string // of the request
+	labels bool // were evaluated
+
+	asking sync.Mutex // guards status and out against who asks for a body, if its client waits to be asked
+}
+
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.ready = x.beforeWait
+	return x
+}}
+
+// begin makes the exchange ready for the request that was parsed.
+func (x *exchange) begin(v *serving) {
+	x.v = v
+	x.scope = v.scope.Child(v.Node, x.scope)
+	x.receiving.t, x.receiving.limits, x.out.t = v.t, &v.limits, v.t
+	h := &x.head
+	if h.Method == "CONNECT" {
+		h.Upgrade = "" // it is the tunnel that is asked for
+	}
+	x.req = web.Request{
+		Method: h.Method, Scheme: h.Scheme, Authority: h.Authority, Path: h.Path, Protocol: h.Upgrade,
+		Header: h.Fields, Length: h.Length, Trailers: h.Trailers, Continue: h.Continue, Interim: h.Minor > 0, About: v.about,
+	}
+	if x.req.Scheme == "" {
+		x.req.Scheme = v.scheme
+	}
+	f := length
+	if h.Chunked {
+		f = chunked
+	}
+	x.receiving.begin(f, h.Length)
+	x.out.begin()
+	x.status, x.went, x.asked, x.labels, x.keep = 0, false, false, false, !h.Close
+	x.describe()
+	if x.done {
+		v.t.Free()
+	}
+}
+
+// tell counts what has moved since it did so last.
+func (x *exchange) tell() { x.scope.Moved(x.receiving.bytes.Swap(0), x.out.bytes.Swap(0)) }
+
+// describe begins the exchange's record.
+func (x *exchange) describe() {
+	var referer, agent string
+	var trace *web.Field
+	for i := range x.req.Header {
+		f := &x.req.Header[i]
+		switch len(f.Name) {
+		case len("referer"):
+			if f.Name == "referer" {
+				referer = f.Value
+			}
+		case len("user-agent"):
+			if f.Name == "user-agent" {
+				agent = f.Value
+			}
+		case len("traceparent"):
+			if f.Name == "traceparent" {
+				trace = f
+			}
+		}
+	}
+	switch {
+	case trace == nil:
+		x.head.Fields = append(slices.Grow(x.head.Fields, 4), web.Field{Name: "traceparent", Value: newTrace(x.head.Tail)})
+		trace, x.req.Header = &x.head.Fields[len(x.head.Fields)-1], x.head.Fields
+	case !isTrace(trace.Value):
+		trace.Value = newTrace(x.head.Tail)
+	}
+	x.trace, x.referer, x.agent = trace.Value, referer, agent
+}
+
+var versions = [...]string{"HTTP/1.0", "HTTP/1.1"}
+
+// kept is what a record keeps of a text: records outlive their requests, whose heads may be long.
+func kept(s string) string {
+	const most = 1 << 10
+	return s[:min(len(s), most)]
+}
+
+// receives reports whether the handler may have to receive: more of the body, or what follows an upgrade.
+func (x *exchange) receives() bool {
+	return x.head.Upgrade != "" || x.head.Method == "CONNECT" ||
+		!x.done && (x.frame != length || x.left > int64(len(x.receiving.t.Buffered())))
+}
+
+// put gives the exchange back to the pool.
+func (x *exchange) put() {
+	x.v, x.receiving.t, x.out.t = nil, nil, nil
+	x.trace, x.referer, x.agent = "", "", ""
+	x.req = web.Request{}
+	exchanges.Put(x)
+}
+
+// serve has the exchange served, and reports whether the connection goes on.
+func (x *exchange) serve() bool {
+	v := x.v
+	v.begins(x)
+	err := x.handle()
+	err = x.finish(err)
+	v.ends()
+	x.tell()
+	x.note()
+	x.scope.End(err)
+	return x.keep
+}
+
+// handle calls the handler. A fault of ours costs the exchange, not the process.
+func (x *exchange) handle() (err error) {
+	return conn.Contained(x.scope, func() error { return x.v.Handler.ServeExchange(x.scope, &x.req, x) })
+}
+
+// note makes the record tell of the request as it came, and of what became of it.
+func (x *exchange) note() {
+	h, about := &x.head, x.v.about
+	x.scope.SetRecord(func(r *telemetry.Record) {
+		r.Source, r.Dest = about.Source.AddrPort(), about.Dest.AddrPort()
+		r.Authority = kept(h.Authority)
+		r.HTTP = telemetry.HTTP{
+			Method: kept(h.Method), Scheme: x.v.scheme, Path: kept(h.Path), Version: versions[min(h.Minor, 1)], Status: x.status,
+			Referer: kept(x.referer), Agent: kept(x.agent), Trace: kept(x.trace),
+		}
+		if secure := about.Secure; secure != nil {
+			if r.TLS = secure.Version; r.Identity == "" {
+				r.Identity = secure.Name
+			}
+		}
+	})
+	x.label(nil)
+}
+
+// label evaluates what metrics want to know, as soon as the head of the response is known, or at the end.
+func (x *exchange) label(resp *web.Response) {
+	if x.labels {
+		return
+	}
+	x.labels = true
+	x.scope.Label(func(e telemetry.Expression) (string, bool) { return x.attribute(e, resp) })
+}
+
+var errTwice = errors.New("the exchange was answered twice")
+
+// Respond is part of web.Served.
+func (x *exchange) Respond(r *web.Response) error {
+	if x.head.Continue {
+		x.asking.Lock()
+		defer x.asking.Unlock()
+	}
+	if x.status != 0 {
+		return errTwice
+	}
+	if x.out.err != nil {
+		return x.out.err
+	}
+	b, err := http1.AppendFields(http1.AppendStatusLine(x.out.head(), r.Status), r.Header)
+	if err != nil {
+		return err
+	}
+	x.went = true
+	if !r.Final() {
+		if x.req.Interim {
+			x.out.set(append(b, crlf...))
+		}
+		return nil
+	}
+	x.status = r.Status
+	x.scope.Mark(stream.FirstByte)
+	x.out.set(append(x.frameOf(b, r), crlf...))
+	x.label(r)
+	return nil
+}
+
+// frameOf chooses how the body is framed, and appends what says so, and whether the connection goes on.
+func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
+	f := absent
+	bodyless := x.head.Method == "HEAD" || r.Status == 304 // the handler may have changed the request
+	switches := r.Status == 101 || x.head.Method == "CONNECT" && r.Status/100 == 2
+	switch {
+	case switches:
+		if r.Status == 101 {
+			b = http1.AppendField(append(b, "connection: upgrade\r\n"...), "upgrade", x.head.Upgrade)
+		}
+		f, x.keep = raw, false
+		x.receiving.begin(raw, 0)
+	case r.Status == 204:
+	case r.Length >= 0:
+		b = http1.AppendInt(b, "content-length", r.Length)
+		f = length
+	case bodyless:
+	case x.head.Minor == 0:
+		f, x.keep = raw, false
+	default:
+		b = append(b, "transfer-encoding: chunked\r\n"...)
+		f = chunked
+	}
+	if bodyless {
+		f = absent
+	}
+	x.out.body(f, max(r.Length, 0))
+	if !r.Header.Has("date") {
+		b = appendDate(b, x.scope.Start())
+	}
+	if x.v.Name != "" && !r.Header.Has("server") {
+		b = http1.AppendField(b, "server", x.v.Name)
+	}
+	if x.keep && (x.v.leaves() || x.head.Continue && !x.asked && !x.done) {
+		x.keep = false
+	}
+	switch {
+	case !x.keep && !switches:
+		b = append(b, "connection: close\r\n"...)
+	case x.keep && x.head.Minor == 0:
+		b = append(b, "connection: keep-alive\r\n"...)
+	}
+	return b
+}
+
+// beforeWait asks a client for its body that waits to be asked.
+func (x *exchange) beforeWait() error {
+	if !x.head.Continue {
+		return nil
+	}
+	x.asking.Lock()
+	defer x.asking.Unlock()
+	if x.asked || x.status != 0 {
+		return nil
+	}
+	x.asked = true
+	x.out.set(append(http1.AppendStatusLine(x.out.head(), 100), crlf...))
+	return x.out.Flush()
+}
+
+// Write, Flush and End are part of web.Stream.
+func (x *exchange) Write(p []byte) (int, error) { return x.out.Write(p) }
+func (x *exchange) Flush() error {
+	if x.head.Continue {
+		x.asking.Lock()
+		defer x.asking.Unlock()
+	}
+	return x.out.Flush()
+}
+func (x *exchange) End(trailer web.Header) error { return x.out.End(trailer) }
+
+// finish settles an exchange that its handler has returned from. The error is how it ended.
+func (x *exchange) finish(err error) error {
+	if err != nil && x.status != 0 && !x.out.begun {
+		x.out.free() // nothing of what was said has gone out yet
+		x.out.begin()
+		x.status = 0
+	}
+	told := false
+	if x.status == 0 && x.out.err == nil && (x.receiving.err == nil || x.receiving.err == web.ErrStopped) {
+		x.answer(err)
+		if err != nil {
+			err, told = &stream.Told{Err: err}, true
+		}
+	}
+	if err != nil && x.scope.Err() != nil {
+		err, told = context.Cause(x.scope), false
+	}
+	if err == nil || told {
+		if end := x.out.End(nil); end != nil {
+			err, told = end, false
+		}
+	}
+	if err != nil && !told {
+		return x.broken(err)
+	}
+	if !x.done && x.receiving.frame != raw && !x.drain(x.receives()) {
+		x.keep = false
+		x.v.lingers = true
+	}
+	return err
+}
+
+// answer answers where the handler has not.
+func (x *exchange) answer(err error) {
+	r := &web.Response{Status: 502}
+	if err != nil {
+		r = web.Answer(err)
+	}
+	if x.receiving.frame == raw || !x.done && !x.drain(false) && !x.drains() {
+		x.keep = false
+	}
+	if x.Respond(r) != nil { // the header cannot be written
+		r.Header = nil
+		x.Respond(r)
+	}
+}
+
+// broken ends an exchange that is not whole. Where the client can see that, the connection is closed in order, else it is
+// reset.
+func (x *exchange) broken(err error) error {
+	x.keep = false
+	if x.receiving.err != nil && x.status == 0 && x.out.err == nil {
+		x.answerBroken()
+	}
+	if x.out.Flush() == nil && x.scope.Err() == nil && (x.out.frame == length || x.out.frame == chunked) {
+		x.v.err = &stream.Told{Err: err}
+	} else {
+		x.v.err = err
+	}
+	x.out.free()
+	return err
+}
+
+// answerBroken answers a request whose body cannot be received.
+func (x *exchange) answerBroken() {
+	status := 400
+	var fault *http1.Fault
+	var cut *stream.Cut
+	switch err := x.receiving.err; {
+	case errors.As(err, &fault):
+		status = fault.Status
+	case errors.As(err, &cut) && cut.Why == "slow body":
+		status = 408
+	case errors.As(err, &cut) && cut.Why == "rst":
+		return
+	}
+	if x.v.Broken != nil {
+		x.v.Broken(x.scope, x.receiving.err)
+	}
+	if x.Respond(&web.Response{Status: status}) == nil {
+		x.out.End(nil)
+		x.v.lingers = true
+	}
+}
+
+// drainMost is how much of a body that nobody wants is received so that the connection can go on.
+const drainMost = 256 << 10
+
+// drains reports whether it is worth while to wait for the rest of the body.
+func (x *exchange) drains() bool {
+	return (x.asked || !x.head.Continue) && (x.frame != length || x.left <= drainMost) && x.receiving.err == nil
+}
+
+// drain receives the rest of the body, if that is not much. Without wait it takes what has come.
+func (x *exchange) drain(wait bool) bool {
+	wait = wait && x.drains()
+	for n := 0; n < drainMost && x.receiving.err == nil; {
+		b, err := x.next(conn.BufferSize, wait)
+		if n += len(b); err != nil {
+			return x.done
+		}
+		if b == nil {
+			break
+		}
+	}
+	return x.done
+}
+
+var _ web.Served = (*exchange)(nil)

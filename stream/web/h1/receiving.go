@@ -1,0 +1,189 @@
+package h1
+
+import (
+	"io"
+	"sync/atomic"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/wire/http1"
+)
+
+// framing is how the end of a body is known.
+type framing uint8
+
+const (
+	absent  framing = iota // there is no body
+	length                 // by its length
+	chunked                // by the last chunk
+	raw                    // by the end of the connection
+)
+
+// receiving is the body that arrives on a connection.
+type receiving struct {
+	t       *conn.Transport
+	bytes   atomic.Int64 // of the body that nobody was told of
+	frame   framing
+	left    int64 // of length
+	chunks  http1.Chunks
+	limits  *http1.Limits
+	done    bool // it has ended in order
+	err     error
+	stopped atomic.Bool
+	ready   func() error // called before waiting; may be nil
+}
+
+// begin makes in ready for the body of a message.
+func (in *receiving) begin(f framing, n int64) {
+	in.frame, in.left, in.err = f, n, nil
+	in.done = f == absent || f == length && n == 0
+	if f == chunked {
+		in.chunks.Reset()
+	}
+	if in.stopped.Load() {
+		in.stopped.Store(false)
+	}
+}
+
+// next is the next piece of the body, at most most bytes of the connection's buffer, valid until the next call. The
+// error is io.EOF at the end. Without wait, no piece and no error is that none has come.
+func (in *receiving) next(most int, wait bool) ([]byte, error) {
+	for {
+		switch {
+		case in.err != nil:
+			return nil, in.err
+		case in.done:
+			return nil, io.EOF
+		case in.stopped.Load():
+			return nil, in.fail(web.ErrStopped)
+		}
+		if b := in.t.Buffered(); len(b) > 0 {
+			p, n, err := in.piece(b, most)
+			in.t.Skip(n)
+			if err != nil {
+				return nil, in.fail(&stream.Cut{By: in.t.Side, Why: "invalid", Err: err})
+			}
+			if len(p) > 0 {
+				in.bytes.Add(int64(len(p)))
+				return p, nil
+			}
+			if n > 0 {
+				continue
+			}
+		}
+		if !wait {
+			return nil, nil
+		}
+		if err := in.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// piece takes a piece of the body from b, and n bytes of b with it.
+func (in *receiving) piece(b []byte, most int) (p []byte, n int, err error) {
+	switch in.frame {
+	case chunked:
+		p, n, err = in.chunks.Next(b, most, in.limits)
+		in.done = in.chunks.Done()
+		return p, n, err
+	case length:
+		n = int(min(in.left, int64(len(b)), int64(most)))
+		in.left -= int64(n)
+		in.done = in.left == 0
+	default:
+		n = min(len(b), most)
+	}
+	return b[:n], n, nil
+}
+
+// fill waits for more of the body.
+func (in *receiving) fill() error {
+	if in.ready != nil {
+		if err := in.ready(); err != nil {
+			return in.fail(err)
+		}
+	}
+	if in.frame != raw {
+		in.t.Expect(in.t.Stall)
+	}
+	err := in.t.Fill()
+	in.t.Expect(0)
+	switch {
+	case err == nil:
+		return nil
+	case err == io.EOF && in.frame == raw:
+		in.done = true
+		return nil
+	case err == io.EOF:
+		err = &stream.Cut{By: in.t.Side, Why: "truncated"}
+	case in.stopped.Load():
+		err = web.ErrStopped
+	case in.t.Late():
+		err = &stream.Cut{By: in.t.Side, Why: "slow body", Err: err}
+	}
+	return in.fail(err)
+}
+
+// fail keeps the error: nothing more comes.
+func (in *receiving) fail(err error) error {
+	in.err = err
+	return err
+}
+
+// Read is part of web.Stream.
+func (in *receiving) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		if in.done && in.err == nil {
+			return 0, io.EOF
+		}
+		return 0, in.err
+	}
+	b, err := in.next(len(p), true)
+	return copy(p, b), err
+}
+
+// WriteTo is io.WriterTo: the pieces go on as they come, and w is flushed before each wait.
+func (in *receiving) WriteTo(w io.Writer) (n int64, err error) {
+	f, _ := w.(interface{ Flush() error })
+	for {
+		b, err := in.next(conn.BufferSize, false)
+		if b == nil && err == nil {
+			if f != nil {
+				if err := f.Flush(); err != nil {
+					return n, err
+				}
+			}
+			in.t.Free()
+			b, err = in.next(conn.BufferSize, true)
+		}
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if _, err = w.Write(b); err != nil {
+			return n, err
+		}
+		n += int64(len(b))
+	}
+}
+
+// StopRead is part of web.Stream.
+func (in *receiving) StopRead() {
+	in.stopped.Store(true)
+	in.t.StopRecv()
+}
+
+// Trailer is part of web.Stream.
+func (in *receiving) Trailer() web.Header {
+	if in.frame != chunked || !in.done {
+		return nil
+	}
+	return in.chunks.Trailer()
+}
+
+// Buffered is how much of the body is at hand.
+func (in *receiving) Buffered() int { return len(in.t.Buffered()) }

@@ -1,0 +1,292 @@
+package h1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/telemetry"
+	"gozilla/wire/http1"
+)
+
+// A Server serves what comes on connections. It does not change while it is in use.
+type Server struct {
+	Node    *stream.Node // the binding whose server it is
+	Handler web.Handler
+	Name    string // what the header server says where a response has none; "" for nothing
+	// Broken is told of a client that broke the rules; it may be nil.
+	Broken func(*stream.Scope, error)
+}
+
+// ServeConn serves the requests of a connection, one after the other. How the last one ended is the error; a client that
+// has ended the connection between two requests has done so in order.
+func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
+	v := s.newServing(ctx, c, about)
+	defer v.close()
+	err := v.run()
+	if v.lingers {
+		v.t.Linger(v.scope)
+	}
+	return err
+}
+
+// run serves until the connection is over.
+func (v *serving) run() error {
+	for !v.over {
+		if err := v.t.Loop(v.step); err != nil {
+			return v.ended(err)
+		}
+		for v.next != nil && !v.over { // and what has come behind it
+			x := v.next
+			v.next = nil
+			v.over = !x.serve()
+			x.put()
+			if !v.over {
+				v.steps()
+			}
+		}
+	}
+	return v.ended(nil)
+}
+
+// serving is one connection.
+type serving struct {
+	*Server
+	t      *conn.Transport
+	scope  *stream.Scope
+	flow   stream.Flow
+	about  *stream.Info
+	scheme string
+	limits http1.Limits
+	step   func() bool
+
+	next *exchange // begun by step, to be served outside of it
+	seen int       // bytes that were looked at of a head that is not complete
+	over bool
+	err  error // ended the connection
+
+	fault   error // what came is no request
+	lingers bool  // the client may still send what nobody wants
+
+	mu      sync.Mutex // guards what follows
+	current *exchange  // nil between two
+	moved   int64      // how far its response was when it was looked at last; -1: it was not
+	looked  bool       // at a connection that waits for a request
+	leaving bool
+	undo    func()
+}
+
+func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info) *serving {
+	v := &serving{Server: s, scope: stream.From(ctx), about: about, scheme: "http"}
+	if about.Secure != nil {
+		v.scheme = "https"
+	}
+	v.flow.Begin(v.scope)
+	v.limits.Head = min(int(v.scope.Limits().Head), conn.BufferSize)
+	v.step = v.steps
+	v.t = conn.NewTransport(v.scope.Host(), c, telemetry.Client)
+	v.t.Count(&v.flow)
+	v.t.Watch(v.look)
+	v.t.Expect(v.scope.Limits().Idle)
+	v.undo = v.scope.OnLeave(v.leave)
+	return v
+}
+
+// close gives back what the connection holds.
+func (v *serving) close() {
+	v.undo()
+	v.t.Done()
+}
+
+// look is called about once a second.
+func (v *serving) look() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.current == nil && !v.looked:
+		v.looked = true
+		if v.t.Parted() { // its end came together with its last request, and nobody was told
+			v.t.StopRecv()
+		}
+	case v.current == nil:
+		return
+	case v.moved < 0:
+		v.moved = v.current.out.progress()
+	case v.t.Gone():
+		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "rst"})
+	case v.current.out.progress() == v.moved && v.moved > 0 && v.t.Parted():
+		// What it was sent so far is not whole, and nothing comes: it will hardly wait for that.
+		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "gone"})
+	default:
+		v.moved = v.current.out.progress()
+	}
+	if v.current != nil {
+		v.current.tell()
+	}
+}
+
+// leave ends the connection after the exchange that is under way.
+func (v *serving) leave() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.leaving = true
+	if v.current == nil {
+		v.scope.Closes(telemetry.Gateway, "drain")
+		v.t.StopRecv()
+	}
+}
+
+func (v *serving) leaves() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.leaving
+}
+
+// begins and ends enclose an exchange.
+func (v *serving) begins(x *exchange) {
+	v.mu.Lock()
+	v.current, v.moved = x, -1
+	v.mu.Unlock()
+}
+
+func (v *serving) ends() {
+	v.mu.Lock()
+	v.current, v.looked = nil, false
+	v.mu.Unlock()
+}
+
+// ended is how the connection has ended, err being why nothing more is received.
+func (v *serving) ended(err error) error {
+	limits := v.scope.Limits()
+	switch {
+	case v.scope.Err() != nil:
+		return context.Cause(v.scope)
+	case v.fault != nil:
+		return v.refuse(v.fault)
+	case v.err != nil:
+		return v.err
+	case err == nil:
+		v.scope.Closes(telemetry.Client, "fin")
+		return nil
+	case errors.Is(err, conn.ErrFull):
+		return v.refuse(http1.ErrHead)
+	case v.t.Late() && len(v.t.Buffered()) > 0:
+		return v.refuse(&http1.Fault{Status: 408, Text: "the head was not complete after " + limits.HeadTime.String()})
+	case v.t.Late():
+		v.scope.Closes(telemetry.Gateway, "idle timeout")
+		return nil
+	case v.leaves():
+		return nil
+	case err == io.EOF && len(v.t.Buffered()) == 0:
+		v.scope.Closes(telemetry.Client, "fin")
+		return nil
+	case err == io.EOF:
+		return &stream.Told{Err: &stream.Cut{By: telemetry.Client, Why: "truncated"}}
+	case v.t.Parted() && !v.t.Gone():
+		v.scope.Closes(telemetry.Client, "fin")
+		return nil
+	}
+	return err
+}
+
+// steps serves what requests are whole; it does not receive. It reports whether more is to be received: not if the
+// connection is over, or if there is an exchange that may have to receive itself.
+func (v *serving) steps() bool {
+	for {
+		v.t.Skip(http1.Lead(v.t.Buffered()))
+		b := v.t.Buffered()
+		if len(b) == 0 {
+			v.seen = 0
+			v.t.Free()
+			v.t.Expect(v.scope.Limits().Idle)
+			v.over = v.leaves()
+			return !v.over
+		}
+		x, err := v.parse(b)
+		switch {
+		case err != nil:
+			v.fault, v.over = err, true // to be answered outside of the loop
+			return false
+		case x == nil:
+			return true
+		case x.receives():
+			v.next = x
+			return false
+		}
+		ok := x.serve()
+		x.put()
+		if !ok {
+			v.over = true
+			return false
+		}
+	}
+}
+
+// parse makes an exchange of the request at the beginning of b; nil if it is not complete.
+func (v *serving) parse(b []byte) (*exchange, error) {
+	n, err := http1.End(b, v.seen, &v.limits)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		if v.seen == 0 {
+			v.t.Expect(v.scope.Limits().HeadTime) // for all of the head
+		}
+		v.seen = len(b)
+		return nil, nil
+	}
+	v.seen = 0
+	x := exchanges.Get().(*exchange)
+	x.head.Extra = traceSize
+	if err = http1.ParseRequest(b[:n], &x.head, &v.limits); err != nil {
+		exchanges.Put(x)
+		return nil, err
+	}
+	if x.head.Method == "CONNECT" && x.head.Length != 0 {
+		exchanges.Put(x)
+		return nil, errConnect
+	}
+	v.t.Expect(0)
+	v.t.Skip(n)
+	x.begin(v)
+	return x, nil
+}
+
+// errConnect is that nobody knows what the body of a CONNECT would mean (RFC 9110, section 9.3.6).
+var errConnect = &http1.Fault{Status: 400, Text: "a CONNECT has a body"}
+
+// refuse answers what is no request, and ends the connection.
+func (v *serving) refuse(err error) error {
+	fault, ok := err.(*http1.Fault)
+	if !ok {
+		fault = &http1.Fault{Status: 400, Text: err.Error()}
+	}
+	now := time.Now()
+	head := http1.AppendStatusLine(nil, fault.Status)
+	head = appendDate(head, now)
+	if v.Name != "" {
+		head = http1.AppendField(head, "server", v.Name)
+	}
+	head = append(head, "content-length: 0\r\nconnection: close\r\n\r\n"...)
+	s := v.scope.Child(v.Node, nil)
+	s.SetRecord(func(r *telemetry.Record) {
+		r.Source, r.Dest = v.about.Source.AddrPort(), v.about.Dest.AddrPort()
+		r.HTTP.Status = fault.Status
+	})
+	cut := &stream.Cut{By: telemetry.Client, Why: "invalid", Err: fault}
+	if fault.Status == 408 {
+		cut.Why = "slow head"
+	}
+	told := &stream.Told{Err: cut}
+	if v.Broken != nil {
+		v.Broken(s, fault)
+	}
+	v.lingers = v.t.Put(head, nil, nil) == nil
+	s.End(told)
+	return told
+}

@@ -1,0 +1,1094 @@
+package webtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/web"
+)
+
+var cases = []struct {
+	name string
+	run  func(*test)
+}{
+	{"a plain GET", plain},
+	{"heads are kept", headsKept},
+	{"bodies of requests and responses", bodies},
+	{"no body", bodyless},
+	{"trailers", trailers},
+	{"interim heads if wanted", interim},
+	{"100 when the body is read", continueAsked},
+	{"no 100 when it is answered before", continueAnswered},
+	{"an answer before the body", early},
+	{"an error before the body", earlyError},
+	{"full duplex", duplex},
+	{"back-pressure on the request", pressureUp},
+	{"back-pressure on the response", pressureDown},
+	{"cancel", cancel},
+	{"cancel while the body is written", cancelWriting},
+	{"the client closes", closes},
+	{"errors before the head", errorsBefore},
+	{"errors after the head", errorsAfter},
+	{"an error before the head has gone out", errorHeld},
+	{"the handler's body has another length", wrongLength},
+	{"the client's body has another length", wrongRequest},
+	{"a request that is cut off", cutRequest},
+	{"upgrade", upgrade},
+	{"upgrade and half-close", upgradeHalf},
+	{"upgrade refused", upgradeRefused},
+	{"tunnel", tunnel},
+	{"tunnel refused", tunnelRefused},
+	{"many exchanges in turn", manyInTurn},
+	{"many exchanges at once", manyAtOnce},
+	{"StopRead by the handler", stopServed},
+	{"StopRead by the client", stopOpened},
+	{"panic", panics},
+	{"no answer", noAnswer},
+	{"two answers", twice},
+	{"the handler changes the request", changed},
+}
+
+func hello(_ context.Context, r *web.Request, x web.Served) error {
+	return web.Reply(x, 200, web.Fields("content-type", "text/plain"), []byte("hello "+r.Path))
+}
+
+func plain(t *test) {
+	t.serve(hello)
+	a := t.do(request("GET", "/you?and=me", nil), "")
+	if a.head.Status != 200 || a.body != "hello /you?and=me" || a.err != nil || a.head.Length != int64(len(a.body)) {
+		t.Errorf("got %+v", a)
+	}
+	if got := a.head.Header.Get("content-type"); got != "text/plain" {
+		t.Errorf("content-type is %q", got)
+	}
+}
+
+// oddHead has what may be lost on the way: order, repeats, empty values, odd names and characters.
+var oddHead = web.Fields(
+	"accept", "*/*", "x-twice", "1", "!#$%&'*+-.^_`|~0", "odd", "x-empty", "", "x-twice", "2", "cookie", "a=b", "x-spaces",
+	"a  b\tc", "x-latin", "caf\xe9", "cookie", "c=d", "x-twice", "1", "x-utf", "日本", "accept", "text/html;q=0.9, x/y",
+)
+
+func headsKept(t *test) {
+	var got atomic.Pointer[web.Request]
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		got.Store(r.Clone())
+		return web.Reply(x, 299, oddHead, nil)
+	})
+	const path = "/a//b/../c%2F%2f%00/./?q=%20+&&x=[]|\\^`{}\""
+	a := t.do(request("PROPFIND", path, oddHead), "")
+	r := got.Load()
+	if r.Method != "PROPFIND" || r.Path != path || r.Authority != "example.com" || r.Scheme != "http" || r.Length != 0 || r.Protocol != "" {
+		t.Errorf("the handler got %+v", r)
+	}
+	if got, want := own(r.Header), own(oddHead); got != want {
+		t.Errorf("the handler got\n%s", got)
+	}
+	if got, want := own(a.head.Header), own(oddHead); got != want || a.head.Status != 299 {
+		t.Errorf("the client got %d\n%s", a.head.Status, got)
+	}
+}
+
+// echo sends the body back, and its trailer.
+func echo(_ context.Context, r *web.Request, x web.Served) error {
+	if err := x.Respond(&web.Response{Status: 200, Length: r.Length}); err != nil {
+		return err
+	}
+	if _, err := io.Copy(x, x); err != nil {
+		return err
+	}
+	return x.End(x.Trailer())
+}
+
+// text is n bytes, no part of which looks like another.
+func text(n int) string { return longText()[:n] }
+
+var longText = sync.OnceValue(func() string {
+	var b strings.Builder
+	for i := 0; b.Len() < 1<<20; i++ {
+		fmt.Fprintf(&b, "%d,", i)
+	}
+	return b.String()
+})
+
+func bodies(t *test) {
+	t.serve(echo)
+	for _, n := range []int{0, 1, 100, 8 << 10, 16<<10 + 1, 40 << 10, 1 << 20} {
+		for _, length := range []int64{int64(n), -1} {
+			if n > 16<<10 { // an echo takes no more than it can give
+				t.echoLarge(n, length)
+				continue
+			}
+			r := request("POST", "/", nil)
+			r.Length = length
+			a := t.do(r, text(n))
+			if a.head.Status != 200 || a.body != text(n) || a.err != nil {
+				t.Errorf("%d bytes, length %d: got %d, %d bytes, %v", n, length, a.head.Status, len(a.body), a.err)
+			}
+			if a.head.Length != length {
+				t.Errorf("%d bytes, length %d: the response has length %d", n, length, a.head.Length)
+			}
+		}
+	}
+}
+
+// echoLarge is an exchange whose body is written beside.
+func (t *test) echoLarge(n int, length int64) {
+	t.Helper()
+	r := request("POST", "/", nil)
+	r.Length = length
+	y := t.open(r)
+	wrote := make(chan error, 1)
+	go func() { // ends with the body
+		_, err := io.WriteString(y, text(n))
+		if err == nil {
+			err = y.End(nil)
+		}
+		wrote <- err
+	}()
+	a := t.receive(y)
+	if err := await(t, wrote, "the end of the body"); err != nil || a.head.Status != 200 || a.body != text(n) || a.err != nil {
+		t.Errorf("%d bytes, length %d: wrote %v, got %d, %d bytes, %v", n, length, err, a.head.Status, len(a.body), a.err)
+	}
+	y.Close()
+}
+
+func bodyless(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		resp := &web.Response{Status: 200, Length: -1}
+		fmt.Sscanf(r.Path, "/%d/%d", &resp.Status, &resp.Length)
+		if err := x.Respond(resp); err != nil {
+			return err
+		}
+		_, err := io.WriteString(x, "nobody gets this")
+		return err
+	}))
+	for _, c := range []struct {
+		method         string
+		status, length int
+	}{{"HEAD", 200, -1}, {"HEAD", 200, 0}, {"HEAD", 200, 1234}, {"HEAD", 404, 5}, {"GET", 304, -1}, {"GET", 304, 99}, {"HEAD", 304, 7}} {
+		a := t.do(request(c.method, fmt.Sprintf("/%d/%d", c.status, c.length), nil), "")
+		if a.head.Status != c.status || a.head.Length != int64(c.length) || a.body != "" || a.err != nil {
+			t.Errorf("%s, %d, %d: got %+v", c.method, c.status, c.length, a)
+		}
+		t.works()
+	}
+	if a := t.do(request("GET", "/204/-1", nil), ""); a.head.Status != 204 || a.body != "" || a.err != nil {
+		t.Errorf("204: got %+v", a)
+	}
+	t.works()
+}
+
+func trailers(t *test) {
+	var got atomic.Value
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+			return err
+		}
+		if _, err := io.Copy(x, x); err != nil {
+			return err
+		}
+		got.Store(own(x.Trailer()) + fmt.Sprint(r.Trailers))
+		return x.End(web.Fields("grpc-status", "0", "x-sum", "a", "x-sum", "b"))
+	})
+	for _, body := range []string{"text", ""} {
+		r := request("POST", "/", nil)
+		r.Length, r.Trailers = -1, true
+		y := t.open(r)
+		io.WriteString(y, body)
+		if err := y.End(web.Fields("x-mine", "1", "x-mine", "2")); err != nil {
+			t.Fatal(err)
+		}
+		a := t.receive(y)
+		if a.body != body || a.err != nil || own(a.trailer) != "grpc-status: 0\nx-sum: a\nx-sum: b\n" {
+			t.Errorf("got %+v", a)
+		}
+		if got := got.Load(); got != "x-mine: 1\nx-mine: 2\ntrue" {
+			t.Errorf("the handler got %q", got)
+		}
+		y.Close()
+	}
+}
+
+func interim(t *test) {
+	t.serve(func(_ context.Context, _ *web.Request, x web.Served) error {
+		for i := range 3 {
+			if err := x.Respond(&web.Response{Status: 103, Header: web.Fields("link", fmt.Sprint(i))}); err != nil {
+				return err
+			}
+			if err := x.Flush(); err != nil {
+				return err
+			}
+		}
+		return web.Reply(x, 200, nil, []byte("done"))
+	})
+	for _, wanted := range []bool{true, false, true} {
+		r := request("GET", "/", nil)
+		r.Interim = wanted
+		a := t.do(r, "")
+		if a.head.Status != 200 || a.body != "done" || a.err != nil {
+			t.Errorf("got %+v", a)
+		}
+		switch {
+		case !wanted && len(a.heads) > 0, wanted && len(a.heads) != 3:
+			t.Errorf("wanted: %v, got %+v", wanted, a.heads)
+		case wanted:
+			for i, h := range a.heads {
+				if h.Status != 103 || h.Header.Get("link") != fmt.Sprint(i) {
+					t.Errorf("head %d is %+v", i, h)
+				}
+			}
+		}
+	}
+}
+
+func continueAsked(t *test) {
+	t.serve(again(echo2))
+	for _, length := range []int64{4, -1} {
+		r := request("POST", "/", nil)
+		r.Length, r.Continue = length, true
+		y := t.open(r)
+		if err := y.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := y.Response()
+		if err != nil || resp.Status != 100 {
+			t.Fatalf("got %+v, %v", resp, err)
+		}
+		io.WriteString(y, "body")
+		if err := y.End(nil); err != nil {
+			t.Fatal(err)
+		}
+		if a := t.receive(y); a.head.Status != 200 || a.body != "body" || a.err != nil {
+			t.Errorf("got %+v", a)
+		}
+		y.Close()
+		t.works()
+	}
+}
+
+// echo2 reads before it answers.
+func echo2(_ context.Context, r *web.Request, x web.Served) error {
+	b, err := io.ReadAll(x)
+	if err != nil {
+		return err
+	}
+	return web.Reply(x, 200, nil, b)
+}
+
+func continueAnswered(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		return web.Reply(x, 403, nil, []byte("no"))
+	}))
+	for range 3 {
+		r := request("POST", "/", nil)
+		r.Length, r.Continue = 1000, true
+		y := t.open(r)
+		if err := y.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if a := t.receive(y); len(a.heads) != 0 || a.head.Status != 403 || a.body != "no" || a.err != nil {
+			t.Errorf("got %+v", a)
+		}
+		y.Close()
+		t.works()
+	}
+}
+
+func early(t *test) { t.early(func(x web.Served) error { return web.Reply(x, 413, nil, nil) }) }
+func earlyError(t *test) {
+	t.early(func(x web.Served) error { return &web.Error{Status: 413} })
+}
+
+// early opens exchanges that are answered before their bodies are sent, with less and more to come.
+func (t *test) early(reply func(web.Served) error) {
+	t.serve(again(func(_ context.Context, _ *web.Request, x web.Served) error { return reply(x) }))
+	for _, length := range []int64{100, -1, 10 << 20} {
+		for _, sent := range []int{0, 50} {
+			r := request("POST", "/", nil)
+			r.Length = length
+			y := t.open(r)
+			io.WriteString(y, text(sent))
+			y.Flush() // which may find it answered
+			if resp, err := y.Response(); statusOf(resp, err).Status != 413 {
+				t.Errorf("length %d, %d sent: got %+v, %v", length, sent, resp, err)
+			}
+			y.Close()
+			t.works()
+		}
+		// And the client sends all of it, as many do.
+		if length == 100 {
+			r := request("POST", "/", nil)
+			r.Length = length
+			if a := t.do(r, text(100)); a.head.Status != 413 {
+				t.Errorf("got %+v", a)
+			}
+			t.works()
+		}
+	}
+}
+
+func duplex(t *test) {
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+			return err
+		}
+		b := make([]byte, 100)
+		for {
+			if err := x.Flush(); err != nil {
+				return err
+			}
+			n, err := x.Read(b)
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := x.Write(b[:n]); err != nil {
+				return err
+			}
+		}
+	})
+	r := request("POST", "/", nil)
+	r.Length = -1
+	y := t.open(r)
+	if err := y.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := y.Response(); err != nil || resp.Status != 200 {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	for i := range 100 {
+		ping := fmt.Sprintf("ping %d", i)
+		io.WriteString(y, ping)
+		if err := y.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		pong := make([]byte, len(ping))
+		if _, err := io.ReadFull(y, pong); err != nil || string(pong) != ping {
+			t.Fatalf("got %q, %v", pong, err)
+		}
+	}
+	if err := y.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(y); len(b) != 0 || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+// pour writes pieces until n bytes are written, and counts them.
+func pour(w io.Writer, n int, count *atomic.Int64) error {
+	piece := []byte(text(4 << 10))
+	for n > 0 {
+		m, err := w.Write(piece[:min(n, len(piece))])
+		count.Add(int64(m))
+		if err != nil {
+			return err
+		}
+		n -= m
+	}
+	return nil
+}
+
+// stuck waits until nothing more is written, and gives how much was.
+func stuck(count *atomic.Int64) int64 {
+	const quiet = 100 * time.Millisecond
+	for last := int64(-1); ; {
+		if n := count.Load(); n == last && n > 0 {
+			return n
+		} else {
+			last = n
+		}
+		time.Sleep(quiet) // nothing tells that nothing happens
+	}
+}
+
+func pressureUp(t *test) {
+	n := t.much()
+	read := make(chan struct{})
+	var got atomic.Int64
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		<-read
+		m, err := io.Copy(io.Discard, x)
+		got.Store(m)
+		if err != nil {
+			return err
+		}
+		return web.Reply(x, 200, nil, nil)
+	})
+	n = 2*t.g.Holds + 1<<20
+	r := request("POST", "/", nil)
+	r.Length = int64(n)
+	y := t.open(r)
+	var count atomic.Int64
+	wrote := make(chan error, 1)
+	go func() { // ends with the body
+		err := pour(y, n, &count)
+		if err == nil {
+			err = y.End(nil)
+		}
+		wrote <- err
+	}()
+	if m := stuck(&count); m > int64(t.g.Holds) {
+		t.Errorf("%d bytes were taken, and nobody reads", m)
+	}
+	close(read)
+	if err := await(t, wrote, "the end of the body"); err != nil {
+		t.Fatal(err)
+	}
+	if a := t.receive(y); a.head.Status != 200 || got.Load() != int64(n) {
+		t.Errorf("got %+v, and %d bytes", a, got.Load())
+	}
+}
+
+func (t *test) much() int { return 0 }
+
+func pressureDown(t *test) {
+	var count atomic.Int64
+	size := make(chan int, 1)
+	wrote := make(chan error, 1)
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		err := x.Respond(&web.Response{Status: 200, Length: -1})
+		if err == nil {
+			err = pour(x, <-size, &count)
+		}
+		wrote <- err
+		return err
+	})
+	n := 2*t.g.Holds + 1<<20
+	size <- n
+	y := t.open(request("GET", "/", nil))
+	y.End(nil)
+	if resp, err := y.Response(); err != nil || resp.Status != 200 {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	if m := stuck(&count); m > int64(t.g.Holds) {
+		t.Errorf("%d bytes were taken, and nobody reads", m)
+	}
+	m, err := io.Copy(io.Discard, onlyReader{y})
+	if err != nil || m != int64(n) {
+		t.Errorf("got %d bytes of %d, %v", m, n, err)
+	}
+	if err := await(t, wrote, "the end of the body"); err != nil {
+		t.Error(err)
+	}
+}
+
+// waiting is a handler that waits for the end of its context, and says how long that took after it was told to.
+func waiting(began chan<- struct{}, from *atomic.Int64, took chan<- time.Duration, first func(x web.Served) error) Func {
+	return func(ctx context.Context, r *web.Request, x web.Served) error {
+		if first != nil {
+			if err := first(x); err != nil {
+				return err
+			}
+		}
+		began <- struct{}{}
+		<-ctx.Done()
+		took <- time.Since(time.Unix(0, from.Load()))
+		return context.Cause(ctx)
+	}
+}
+
+var errSuite = errors.New("the suite says so")
+
+func cancel(t *test) {
+	began, took := make(chan struct{}, 1), make(chan time.Duration, 1)
+	var from atomic.Int64
+	t.serve(waiting(began, &from, took, nil))
+	y, s := t.openIn(request("GET", "/", nil))
+	y.End(nil)
+	answered := make(chan error, 1)
+	go func() { _, err := y.Response(); answered <- err }() // ends with the exchange
+	await(t, began, "the request")
+	from.Store(time.Now().UnixNano())
+	s.Cancel(errSuite)
+	if err := await(t, answered, "the end of Response"); !errors.Is(err, errSuite) {
+		t.Errorf("Response gave %v", err)
+	}
+	y.Close()
+	t.soon(took, "the end of the handler's context")
+}
+
+func cancelWriting(t *test) {
+	began, took := make(chan struct{}, 1), make(chan time.Duration, 1)
+	var from atomic.Int64
+	t.serve(waiting(began, &from, took, nil))
+	r := request("POST", "/", nil)
+	r.Length = -1
+	y, s := t.openIn(r)
+	y.Flush()
+	wrote := make(chan error, 1)
+	var count atomic.Int64
+	go func() { wrote <- pour(y, 1<<30, &count) }() // ends with the exchange
+	await(t, began, "the request")
+	from.Store(time.Now().UnixNano())
+	s.Cancel(errSuite)
+	if err := await(t, wrote, "the end of Write"); err == nil {
+		t.Error("Write gave no error")
+	}
+	y.Close()
+	t.soon(took, "the end of the handler's context")
+}
+
+// closes gives an exchange up in several states, once while another goroutine writes.
+func closes(t *test) {
+	for _, c := range []struct {
+		name  string
+		r     *web.Request
+		write bool
+		first func(web.Served) error
+	}{
+		{"before the head", request("GET", "/", nil), false, nil},
+		{"after the head", request("GET", "/", nil), false, func(x web.Served) error {
+			if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+				return err
+			}
+			io.WriteString(x, "half of")
+			return x.Flush()
+		}},
+		{"in the request", &web.Request{Method: "POST", Scheme: "http", Authority: "a", Path: "/", Length: -1}, true, nil},
+	} {
+		began, took := make(chan struct{}, 1), make(chan time.Duration, 1)
+		var from atomic.Int64
+		t.serve(waiting(began, &from, took, c.first))
+		y := t.open(c.r)
+		wrote := make(chan error, 1)
+		if c.write {
+			y.Flush()
+			var count atomic.Int64
+			go func() { wrote <- pour(y, 1<<30, &count) }() // ends with the exchange
+		} else {
+			y.Flush() // else nothing need be sent before Response
+			y.End(nil)
+		}
+		if c.first != nil {
+			if _, err := y.Response(); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.ReadFull(y, make([]byte, 7)); err != nil {
+				t.Error(err)
+			}
+		}
+		await(t, began, "the request")
+		from.Store(time.Now().UnixNano())
+		y.Close()
+		if c.write && await(t, wrote, "the end of Write") == nil {
+			t.Error("Write gave no error")
+		}
+		t.soon(took, c.name)
+	}
+}
+
+func errorsBefore(t *test) {
+	table := []struct {
+		err    error
+		status int
+	}{
+		{errSuite, 502},
+		{&web.Error{Status: 418, Header: web.Fields("x-tea", "yes")}, 418},
+		{fmt.Errorf("wrapped: %w", &web.Error{Status: 401}), 401},
+		{stream.Refuse(stream.NoRoute, "x"), 404},
+		{stream.Refuse(stream.Unauthenticated, "x"), 401},
+		{stream.Refuse(stream.Expired, "x"), 401},
+		{stream.Refuse(stream.Forbidden, "x"), 403},
+		{stream.Refuse(stream.Invalid, "x"), 400},
+		{stream.Refuse(stream.Timeout, "x"), 504},
+		{stream.Refuse(stream.Unavailable, "x"), 503},
+		{stream.Refuse(stream.Limit, "x"), 503},
+		{stream.Refuse(stream.Draining, "x"), 503},
+		{&stream.Refused{Reason: "something else"}, 502},
+		{&stream.Refused{Reason: stream.Limit, RetryAfter: 1500 * time.Millisecond}, 503},
+		{os.ErrDeadlineExceeded, 504},
+		{context.DeadlineExceeded, 504},
+		{&stream.Told{Err: errSuite}, 502},
+		{&web.Error{Err: errSuite}, 502},
+		{io.EOF, 502},
+	}
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		var i int
+		fmt.Sscanf(r.Path, "/%d", &i)
+		return table[i].err
+	}))
+	for i, c := range table {
+		a := t.do(request("GET", fmt.Sprint("/", i), nil), "")
+		if a.head.Status != c.status || a.body != "" || a.err != nil {
+			t.Errorf("%v: got %+v", c.err, a)
+		}
+		retry := ""
+		if c.status == 503 {
+			retry = "0"
+			if e := new(stream.Refused); errors.As(c.err, &e) && e.RetryAfter > 0 {
+				retry = "2"
+			}
+		}
+		if got := a.head.Header.Get("retry-after"); got != retry {
+			t.Errorf("%v: retry-after is %q", c.err, got)
+		}
+		if c.status == 418 && a.head.Header.Get("x-tea") != "yes" {
+			t.Errorf("%v: the header is lost", c.err)
+		}
+		t.works()
+	}
+}
+
+func errorsAfter(t *test) {
+	for _, length := range []int64{-1, 100} {
+		for _, body := range []string{"", "half of", text(50 << 10)} {
+			if length > 0 {
+				body = body[:min(len(body), 50)]
+			}
+			for _, err := range []error{errSuite, io.EOF, &stream.Told{Err: errSuite}, &web.Error{Status: 404}} {
+				t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+					if err := x.Respond(&web.Response{Status: 200, Length: length}); err != nil {
+						return err
+					}
+					io.WriteString(x, body)
+					if err := x.Flush(); err != nil {
+						return err
+					}
+					return err
+				}))
+				a := t.do(request("GET", "/", nil), "")
+				// A relay that has sent nothing yet may still tell the client.
+				told := a.head.Status >= 400 && a.body == "" && a.err == nil
+				if cut := a.head.Status == 200 && a.err != nil && strings.HasPrefix(body, a.body); !cut && !told {
+					t.Errorf("%v after %d bytes of %d: got %d, %d bytes, %v", err, len(body), length, a.head.Status, len(a.body), a.err)
+				}
+				t.works()
+			}
+		}
+	}
+}
+
+func errorHeld(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+			return err
+		}
+		return errSuite
+	}))
+	if a := t.do(request("GET", "/", nil), ""); a.head.Status != 502 {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+}
+
+func wrongLength(t *test) {
+	for _, c := range []struct{ said, written int }{{10, 9}, {10, 0}, {9, 10}, {0, 1}, {100 << 10, 50 << 10}, {50 << 10, 100 << 10}} {
+		failed := make(chan bool, 1)
+		t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+			if err := x.Respond(&web.Response{Status: 200, Length: int64(c.said)}); err != nil {
+				return err
+			}
+			_, err := io.WriteString(x, text(c.written))
+			if err == nil {
+				err = x.End(nil)
+			}
+			failed <- err != nil
+			return err
+		}))
+		a := t.do(request("GET", "/", nil), "")
+		if !await(t, failed, "the end of the handler") {
+			t.Errorf("%+v: the handler was not told", c)
+		}
+		whole := a.err == nil && a.head.Status == 200 && len(a.body) == c.said
+		if whole && c.written < c.said || len(a.body) > c.said {
+			t.Errorf("%+v: the client got %d, %d bytes, %v", c, a.head.Status, len(a.body), a.err)
+		}
+		t.works()
+	}
+}
+
+func wrongRequest(t *test) {
+	got := make(chan error, 1)
+	began := make(chan struct{}, 1)
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		began <- struct{}{}
+		_, err := io.Copy(io.Discard, onlyReader{x})
+		got <- err
+		return err
+	}))
+	for _, written := range []int{9, 11} {
+		r := request("POST", "/", nil)
+		r.Length = 10
+		y := t.open(r)
+		y.Flush()
+		await(t, began, "the request")
+		_, err := io.WriteString(y, text(written))
+		if err == nil {
+			err = y.End(nil)
+		}
+		if err == nil {
+			t.Errorf("%d bytes of 10: there is no error", written)
+		}
+		y.Close()
+		if err := await(t, got, "the end of the handler"); err == nil {
+			t.Errorf("%d bytes of 10: the handler takes it for whole", written)
+		}
+		t.works()
+	}
+}
+
+func cutRequest(t *test) {
+	got := make(chan error, 1)
+	began := make(chan struct{}, 1)
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		if _, err := io.ReadFull(x, make([]byte, 7)); err != nil {
+			return err
+		}
+		began <- struct{}{}
+		_, err := io.Copy(io.Discard, onlyReader{x})
+		if _, stays := x.Read(nil); err != nil && stays == nil {
+			err = nil
+		}
+		got <- err
+		return err
+	}))
+	for _, length := range []int64{100, -1} {
+		r := request("POST", "/", nil)
+		r.Length = length
+		y := t.open(r)
+		io.WriteString(y, "half of")
+		y.Flush()
+		await(t, began, "the first half")
+		y.Close()
+		if err := await(t, got, "the end of the handler"); err == nil {
+			t.Error("the handler takes it for whole, or the error does not stay")
+		}
+		t.works()
+	}
+}
+
+// talk answers an upgrade, or a CONNECT, and speaks first.
+func talk(_ context.Context, r *web.Request, x web.Served) error {
+	resp := &web.Response{Status: 101, Header: web.Fields("x-proto", r.Protocol), Length: -1}
+	if r.Tunnel() {
+		resp.Status = 200
+	}
+	if err := x.Respond(resp); err != nil {
+		return err
+	}
+	io.WriteString(x, "welcome")
+	if err := x.Flush(); err != nil {
+		return err
+	}
+	b := make([]byte, 100)
+	for {
+		n, err := x.Read(b)
+		if err == io.EOF {
+			io.WriteString(x, "bye")
+			return x.End(nil)
+		}
+		if err != nil {
+			return err
+		}
+		x.Write(b[:n])
+		if err := x.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// talks is the client's side of talk.
+func (t *test) talks(y web.Opened, status int) {
+	t.Helper()
+	if err := y.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := y.Response()
+	if err != nil || resp.Status != status {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	if status == 101 && resp.Header.Get("x-proto") != "chat" {
+		t.Errorf("got %+v", resp)
+	}
+	exchange := func(say, want string) {
+		t.Helper()
+		if say != "" {
+			io.WriteString(y, say)
+			if err := y.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(y, got); err != nil || string(got) != want {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+	exchange("", "welcome")
+	for i := range 10 {
+		exchange(fmt.Sprintf("say %d", i), fmt.Sprintf("say %d", i))
+	}
+	if err := y.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(y); string(b) != "bye" || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+	y.Close()
+}
+
+func upgradeRequest() *web.Request {
+	r := request("GET", "/chat", nil)
+	r.Protocol = "chat"
+	return r
+}
+
+func upgrade(t *test) {
+	t.serve(again(talk))
+	for range 3 {
+		t.talks(t.open(upgradeRequest()), 101)
+		t.works()
+	}
+}
+
+func upgradeHalf(t *test) {
+	got := make(chan string, 1)
+	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
+		if err := x.Respond(&web.Response{Status: 101}); err != nil {
+			return err
+		}
+		io.WriteString(x, "all I have")
+		if err := x.End(nil); err != nil {
+			return err
+		}
+		b, err := io.ReadAll(x)
+		got <- string(b)
+		return err
+	})
+	y := t.open(upgradeRequest())
+	y.Flush()
+	if resp, err := y.Response(); err != nil || resp.Status != 101 {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	if b, err := io.ReadAll(y); string(b) != "all I have" || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+	for range 100 {
+		io.WriteString(y, "and I")
+		y.Flush()
+	}
+	if err := y.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	if s := await(t, got, "what the client says"); s != strings.Repeat("and I", 100) {
+		t.Errorf("got %q", s)
+	}
+}
+
+func upgradeRefused(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		switch r.Path {
+		case "/error":
+			return &web.Error{Status: 400}
+		case "/then":
+			if err := x.Respond(&web.Response{Status: 101}); err != nil {
+				return err
+			}
+			return errSuite
+		}
+		return web.Reply(x, 400, nil, []byte("no"))
+	}))
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{{"/chat", "no", 400}, {"/error", "", 400}, {"/then", "", 502}} {
+		r := upgradeRequest()
+		r.Path = c.path
+		y := t.open(r)
+		y.Flush()
+		if a := t.receive(y); a.head.Status != c.status || a.body != c.body || a.err != nil {
+			t.Errorf("%s: got %+v", c.path, a)
+		}
+		y.Close()
+		t.works()
+	}
+}
+
+func tunnelRequest() *web.Request {
+	return &web.Request{Method: "CONNECT", Scheme: "http", Authority: "example.com:443"}
+}
+
+func tunnel(t *test) {
+	t.serve(again(talk))
+	t.talks(t.open(tunnelRequest()), 200)
+	t.works()
+}
+
+func tunnelRefused(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		if r.Authority != "example.com:443" || r.Path != "" {
+			return errSuite
+		}
+		return &web.Error{Status: 403}
+	}))
+	y := t.open(tunnelRequest())
+	y.Flush()
+	if a := t.receive(y); a.head.Status != 403 {
+		t.Errorf("got %+v", a)
+	}
+	y.Close()
+	t.works()
+}
+
+func manyInTurn(t *test) {
+	t.serve(echo2)
+	n := 10_000
+	if t.g.Few || race {
+		n = 1000
+	}
+	s := t.begin()
+	for i := range n {
+		body := fmt.Sprint("body ", i)
+		r := request("POST", "/", nil)
+		if i%3 == 0 {
+			body = ""
+		}
+		r.Length = int64(len(body))
+		if i%5 == 1 {
+			r.Length = -1
+		}
+		y, err := t.g.Opener.OpenExchange(s, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body != "" {
+			io.WriteString(y, body)
+		}
+		if err := y.End(nil); err != nil {
+			t.Fatal(err)
+		}
+		a := t.receive(y)
+		if y.Close(); a.body != body || a.err != nil || a.head.Status != 200 {
+			t.Fatalf("exchange %d got %+v", i, a)
+		}
+	}
+}
+
+func manyAtOnce(t *test) {
+	t.serve(echo)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { t.echoLarge(1<<20, []int64{1 << 20, -1}[i%2]) })
+	}
+	all.Wait()
+}
+
+func stopServed(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		go func() { x.StopRead() }() // ends at once
+		_, err := io.Copy(io.Discard, onlyReader{x})
+		if err != web.ErrStopped {
+			return fmt.Errorf("Read gave %w", err)
+		}
+		return web.Reply(x, 200, nil, []byte("stopped"))
+	}))
+	r := request("POST", "/", nil)
+	r.Length = 100
+	y := t.open(r)
+	y.Flush()
+	if a := t.receive(y); a.head.Status != 200 || a.body != "stopped" || a.err != nil {
+		t.Errorf("got %+v", a)
+	}
+	y.Close()
+	t.works()
+}
+
+func stopOpened(t *test) {
+	began, took := make(chan struct{}, 1), make(chan time.Duration, 1)
+	var from atomic.Int64
+	t.serve(again(waiting(began, &from, took, func(x web.Served) error {
+		if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+			return err
+		}
+		return x.Flush()
+	})))
+	y := t.open(request("GET", "/", nil))
+	y.End(nil)
+	if resp, err := y.Response(); err != nil || resp.Status != 200 {
+		t.Fatalf("got %+v, %v", resp, err)
+	}
+	await(t, began, "the request")
+	from.Store(time.Now().UnixNano())
+	read := make(chan error, 1)
+	go func() { _, err := y.Read(make([]byte, 1)); read <- err }() // ends when it is stopped
+	y.StopRead()
+	if err := await(t, read, "the end of Read"); err != web.ErrStopped {
+		t.Errorf("Read gave %v", err)
+	}
+	y.Close()
+	t.soon(took, "the end of the handler's context")
+	t.works()
+}
+
+func panics(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		if r.Path == "/after" {
+			if err := x.Respond(&web.Response{Status: 200, Length: -1}); err != nil {
+				return err
+			}
+			io.WriteString(x, "half of")
+			x.Flush()
+		}
+		panic("a fault of ours")
+	}))
+	if a := t.do(request("GET", "/", nil), ""); a.head.Status != 502 {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+	if a := t.do(request("GET", "/after", nil), ""); a.head.Status != 200 || a.err == nil {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+}
+
+func noAnswer(t *test) {
+	t.serve(again(func(context.Context, *web.Request, web.Served) error { return nil }))
+	if a := t.do(request("GET", "/", nil), ""); a.head.Status != 502 {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+}
+
+func twice(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		if err := web.Reply(x, 200, nil, []byte("once")); err != nil {
+			return err
+		}
+		if web.Reply(x, 404, nil, nil) == nil {
+			return errSuite
+		}
+		return nil
+	}))
+	if a := t.do(request("GET", "/", nil), ""); a.head.Status != 200 || a.body != "once" || a.err != nil {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+}
+
+// changed is a handler that makes use of its right to change the request: how the answer is framed depends on what came.
+func changed(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		r.Method, r.Protocol, r.Path = "GET", "", "/again"
+		r.Header = nil
+		return web.Reply(x, 200, nil, []byte("body"))
+	}))
+	if a := t.do(request("HEAD", "/", nil), ""); a.head.Status != 200 || a.body != "" || a.head.Length != 4 || a.err != nil {
+		t.Errorf("got %+v", a)
+	}
+	t.works()
+	r := request("GET", "/", nil)
+	if a := t.do(r, ""); a.body != "body" || r.Path != "/" {
+		t.Errorf("got %+v, %+v", a, r)
+	}
+}
