@@ -28,15 +28,20 @@ type backend struct {
 	buf    []byte
 	events uint32 // watched on each accepted connection
 	serve  func(*peer, uint32) (keep bool)
+
+	answers map[string][]byte // http: by path
 }
 
 type peer struct {
 	fd      int
 	pending []byte // echo: not yet taken by the socket
 	offset  int    // source and sink: place in the pattern
+
+	skip   int    // http: bytes of the request's body that are yet to come
+	answer []byte // http: to that request
 }
 
-// runBackend serves as "echo", "source" or "sink" until it is killed.
+// runBackend serves as "echo", "source", "sink" or "http" until it is killed.
 func runBackend(kind string) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1) // next to nothing is allocated, and a collection would disturb the run
@@ -49,6 +54,12 @@ func runBackend(kind string) error {
 		b.serve, b.events = b.source, unix.EPOLLOUT|unix.EPOLLRDHUP
 	case "sink":
 		b.serve, b.events = b.sink, unix.EPOLLIN|unix.EPOLLRDHUP
+	case "http":
+		b.serve, b.events = b.http, unix.EPOLLIN|unix.EPOLLRDHUP
+		b.answers = map[string][]byte{}
+		for path, a := range answers {
+			b.answers[path] = a.text()
+		}
 	default:
 		return fmt.Errorf("unknown backend %q", kind)
 	}

@@ -26,7 +26,8 @@ var (
 	relaySuite = &suite{name: "relay", title: "TCP relay"}
 	tlsSuite   = &suite{"tls", "TLS", "TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 everywhere; " +
 		"session tickets only where a case says so or resumes sessions."}
-	suites = []*suite{relaySuite, tlsSuite}
+	httpSuite = &suite{"http", "HTTP/1.1", "Keep-alive on both sides. HAProxy and nginx write no log; gozilla counts http.* and keeps a record of each exchange."}
+	suites    = []*suite{relaySuite, tlsSuite, httpSuite}
 )
 
 // kind is what a group of cases has in common: the figures, in the order in which its measure
@@ -39,6 +40,8 @@ type kind struct {
 var (
 	messages = &kind{"Messages: CPU of the proxy per round trip", []metric{
 		{"cpu", "CPU", "us/msg"}, {"rate", "rate", "k msg/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
+	requests = &kind{"Requests: CPU of the proxy per request", []metric{
+		{"cpu", "CPU", "us/req"}, {"rate", "rate", "k req/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
 	connections = &kind{"Connections: CPU of the proxy per connection (open, 64 B there and back, close)", []metric{
 		{"cpu", "CPU", "us/conn"}, {"rate", "rate", "k conn/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
 	handshakes = &kind{"Handshakes: CPU of the proxy per connection (open, agree, 64 B there and back, close; 16 at a time)", connections.metrics}
@@ -49,7 +52,7 @@ var (
 	starts = &kind{"Cold start: from exec to the first echoed byte", []metric{
 		{"start", "time", "ms"}}}
 
-	kinds = []*kind{messages, connections, handshakes, bulk, memories, starts}
+	kinds = []*kind{messages, requests, connections, handshakes, bulk, memories, starts}
 )
 
 // testCase names what it measures.
@@ -110,6 +113,28 @@ var cases = []*testCase{
 		also: []string{ownRelay}, target: &target{1.05, ownRelay},
 		backend: "echo", load: loadSpec{Mode: "pingpong", Conns: 64, Size: 64}, measure: measureOps,
 	},
+	asking("http-64", "64 connections, 13 B", 64, 0, requestSpec{Path: "/small"}, 0.90),
+	asking("http-rich", "64 connections, 12 + 10 fields", 64, 0, requestSpec{Path: "/rich", Rich: true}, 0.92),
+	asking("http-16k", "64 connections, 16 KiB", 64, 0, requestSpec{Path: "/16k"}, 0.80),
+	asking("http-post", "64 connections, POST 1 KiB", 64, 0, requestSpec{Path: "/small", Body: 1 << 10}, 0.92),
+	asking("http-1000", "1,000 connections, 13 B", 1000, 0, requestSpec{Path: "/small"}, 0.92),
+	asking("http-paced", "64 connections, 13 B, 20,000/s", 64, 20000, requestSpec{Path: "/small"}, 0),
+	{
+		name: "http-memory", title: "2,000 idle keep-alive connections", suite: httpSuite, kind: memories, mode: modeHTTP, fresh: true, rounds: 3,
+		target: &target{most: 8}, backend: "http", load: loadSpec{Mode: "hold", Conns: 2000, Request: &requestSpec{Path: "/small"}}, measure: measureMemory,
+	},
+}
+
+// asking is a case of HTTP; most is the target over HAProxy, 0 for none.
+func asking(name, title string, conns, rate int, r requestSpec, most float64) *testCase {
+	c := &testCase{
+		name: name, title: title, suite: httpSuite, kind: requests, mode: modeHTTP, also: []string{stdReverse}, backend: "http",
+		load: loadSpec{Mode: "pingpong", Conns: conns, Rate: rate, Request: &r}, measure: measureOps,
+	}
+	if most > 0 {
+		c.target = &target{most, baseline}
+	}
+	return c
 }
 
 func handshake(name, title string, m mode, rounds int, t *target) *testCase {

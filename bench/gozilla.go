@@ -21,6 +21,10 @@ telemetry:
     - stream.data.sent
     - stream.active.received
     - stream.opens.received
+    - http.duration
+    - http.request.size
+    - http.response.size
+    - http.active.requests
   exporters:
     metrics:
       type: prometheus
@@ -70,6 +74,22 @@ const gozillaServer = `  middle:
     telemetry:
       metrics:
         - stream.*
+    exit: south
+`
+
+const gozillaHTTP = `  middle:
+    type: http
+    kind: server
+    telemetry:
+      metrics:
+        - http.*
+    exit: client
+  client:
+    type: http
+    kind: client
+    telemetry:
+      metrics:
+        - http.*
     exit: south
 `
 
@@ -134,6 +154,8 @@ func (g *gozilla) command(t task) ([]string, error) {
 		exit = "south"
 	case modeTLS, modeRSA, modeTicket, modeResume:
 		vault, middle = fmt.Sprintf(gozillaVault, keyFile(t.keys, t.mode, ".p12")), gozillaServer
+	case modeHTTP:
+		middle = gozillaHTTP
 	case modeSNI:
 		middle = gozillaProxy
 	default:

@@ -83,6 +83,9 @@ func haproxyText(t task, tune string) (string, error) {
 		fmt.Fprintf(&b, haproxyConfig, tune+"\n")
 		bind = fmt.Sprintf("\tbind 127.0.0.1:%d ssl crt %s\n", t.listen, keyFile(t.keys, t.mode, ".pem"))
 		b.WriteString("listen bench\n" + bind + server)
+	case modeHTTP:
+		fmt.Fprintf(&b, strings.Replace(haproxyConfig, "mode tcp", "mode http\n\thttp-reuse always\n\ttimeout http-request 10s", 1), tune)
+		b.WriteString("listen bench\n" + bind + server)
 	case modeSNI:
 		fmt.Fprintf(&b, haproxyConfig, tune)
 		b.WriteString("frontend bench\n" + bind + haproxyRoute + "backend behind\n" + server)

@@ -19,16 +19,17 @@ import (
 
 // loadSpec tells a load process what to do; it travels as JSON in its arguments.
 type loadSpec struct {
-	Mode   string // "pingpong", "churn", "receive", "send" or "hold"
-	Port   int
-	Conns  int
-	Size   int         // bytes per message
-	Rate   int         // messages a second over all connections; 0 is as fast as replies come
-	Hello  string      // pingpong: the name that a TLS client's first message asks for, which is sent before all others
-	Secure *secureSpec // how the connections are secured; nil is not at all
-	PIDs   []int       // whose CPU time is read at both ends of the window
-	Warm   time.Duration
-	Window time.Duration
+	Mode    string // "pingpong", "churn", "receive", "send" or "hold"
+	Port    int
+	Conns   int
+	Size    int          // bytes per message
+	Rate    int          // messages a second over all connections; 0 is as fast as replies come
+	Hello   string       // pingpong: the name that a TLS client's first message asks for, which is sent before all others
+	Request *requestSpec // the messages are requests of HTTP like this one
+	Secure  *secureSpec  // how the connections are secured; nil is not at all
+	PIDs    []int        // whose CPU time is read at both ends of the window
+	Warm    time.Duration
+	Window  time.Duration
 }
 
 // loadResult is what a load process saw between the two ends of its window.
@@ -76,6 +77,7 @@ type loader struct {
 	bytes  int64
 	window window
 	result loadResult
+	want   int // bytes of the body of each answer
 
 	// Of lanes, which secured connections run on.
 	config *tls.Config
@@ -217,6 +219,7 @@ func (l *loader) dial(events uint32) error {
 			return fmt.Errorf("connection %d of %d: %w", i+1, l.spec.Conns, err)
 		}
 		l.conns[i] = newConn(i, fd, l.spec.Size)
+		l.asks(&l.conns[i])
 		if err := l.poll.add(fd, i, events); err != nil {
 			return err
 		}

@@ -40,6 +40,9 @@ func dispatch(args []string) error {
 	if len(args) == 2 && args[0] == "backend" {
 		return runBackend(args[1])
 	}
+	if len(args) == 3 && args[0] == "reverse" {
+		return runReverse(args[1], args[2])
+	}
 	o, err := parseOptions(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -86,7 +89,7 @@ func parseOptions(args []string) (*options, error) {
 	tuned := f.String("tuned", "^bulk", "add haproxy-64k and nginx-64k to the cases that match this `regexp`")
 	proxies := f.String("proxies", "haproxy,nginx,gozilla", "what to compare, in this order")
 	f.StringVar(&o.bin, "bin", "", "gozilla `binary` to run in place of one built from this tree")
-	f.StringVar(&o.out, "out", "", "`directory` for relay and tls, each as .json, .md and .svg (default "+results+
+	f.StringVar(&o.out, "out", "", "`directory` for relay, tls and http, each as .json, .md and .svg (default "+results+
 		" if none of -quick, -run, -proxies and -bin is given, else none)")
 	f.BoolVar(&o.list, "list", false, "list the cases")
 	if err := f.Parse(args); err != nil {

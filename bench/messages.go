@@ -21,6 +21,10 @@ type conn struct {
 	sent    int64 // when the message was due
 	waiting bool
 	offset  int // bulk: place in the pattern
+
+	fixed bool   // out is always the same
+	in    []byte // of HTTP: the head, while it comes in pieces
+	body  int    // of HTTP: bytes of the body that have come, -1 before that
 }
 
 func newConn(i, fd, size int) conn {
@@ -40,7 +44,9 @@ func (c *conn) send(due int64) error {
 // next makes the message another one.
 func (c *conn) next() {
 	c.seq++
-	if len(c.out) >= 16 {
+	if c.fixed {
+		c.body = -1
+	} else if len(c.out) >= 16 {
 		binary.LittleEndian.PutUint64(c.out[8:], c.seq)
 	}
 }
@@ -61,6 +67,9 @@ func (c *conn) put(due int64) error {
 // reply reads what has come on a connection, compares every byte with what was sent, and reports
 // whether the round trip is complete.
 func (l *loader) reply(i int, now int64) (bool, error) {
+	if l.spec.Request != nil {
+		return l.response(i, now)
+	}
 	c := &l.conns[i]
 	n, e := recv(c.fd, l.buf)
 	switch {

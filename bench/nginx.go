@@ -40,6 +40,36 @@ const nginxRoute = `	map $ssl_preread_server_name $exit { ` + serverName + ` beh
 	upstream behind { server 127.0.0.1:%d; }
 `
 
+// nginxHTTP keeps connections to the backend, for as many requests as come.
+const nginxHTTP = `daemon off;
+worker_processes 2;
+pid %[1]s;
+error_log stderr;
+events { worker_connections 8192; }
+http {
+	access_log off;
+	client_body_temp_path %[2]s;
+	proxy_temp_path %[2]s;
+	fastcgi_temp_path %[2]s;
+	uwsgi_temp_path %[2]s;
+	scgi_temp_path %[2]s;
+	keepalive_requests 1000000000;
+	upstream behind {
+		server 127.0.0.1:%[3]d;
+		keepalive 2048;
+		keepalive_requests 1000000000;
+	}
+	server {
+		listen 127.0.0.1:%[4]d reuseport backlog=4096;
+		location / {
+			proxy_pass http://behind;
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+		}
+	}
+}
+`
+
 // nginx stream with two workers; bufsize 0 leaves proxy_buffer_size at its default of 16 KiB.
 func nginx(name, base string, bufsize int) *proxy {
 	var path, tune string
@@ -71,6 +101,9 @@ func nginx(name, base string, bufsize int) *proxy {
 }
 
 func nginxText(t task, tune string) (string, error) {
+	if t.mode == modeHTTP {
+		return fmt.Sprintf(nginxHTTP, t.path("nginx.pid"), t.path("temp"), t.backend, t.listen), nil
+	}
 	var before, ssl string
 	server := fmt.Sprintf("\t\tproxy_pass 127.0.0.1:%d;\n", t.backend) + tune
 	switch t.mode {

@@ -20,6 +20,7 @@ const (
 	modeRSA    mode = "tls-rsa"    // the same with an RSA certificate
 	modeTicket mode = "tls-ticket" // the same with tickets and caches, as they are by default
 	modeResume mode = "tls-resume" // the same, for clients that come back
+	modeHTTP   mode = "http"       // relay requests of HTTP/1.1
 	modeSNI    mode = "tls-sni"    // pass TLS on, to a backend that is chosen by the name that the client asks for
 )
 
@@ -58,6 +59,8 @@ const (
 	baseline = "haproxy"       // all ratios are to this one
 	subject  = "gozilla"       // targets are for this one
 	ownRelay = "gozilla-relay" // gozilla without TLS
+
+	stdReverse = "ReverseProxy" // of net/http/httputil
 )
 
 func allProxies() []*proxy {
@@ -68,6 +71,7 @@ func allProxies() []*proxy {
 		{name: subject, about: "stream metrics and records on", locate: g.locate, command: g.command},
 		haproxy("haproxy-64k", "haproxy", 64<<10),
 		nginx("nginx-64k", "nginx", 64<<10),
+		reverse(stdReverse, subject),
 		{name: ownRelay, base: subject, about: "tcp server to tcp client, whatever the bytes are", locate: g.locate, command: g.relay},
 	}
 }

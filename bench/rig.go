@@ -78,6 +78,9 @@ func (r *rig) accepts() error {
 
 // echoes is nil when a byte makes the way through the proxy and back.
 func (r *rig) echoes() error {
+	if r.mode == modeHTTP {
+		return r.asksOnce()
+	}
 	c, err := r.dial()
 	if err != nil {
 		return err

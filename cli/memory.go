@@ -12,9 +12,9 @@ import (
 
 const (
 	// quietEvery is how often it is looked whether a burst is over.
-	quietEvery = time.Second
+	quietEvery = 5 * time.Second
 	// quietBytes is what is allocated at most in that time while nothing much happens.
-	quietBytes = 1 << 20
+	quietBytes = 5 << 20
 	// busyCycles collections within busyTime are too many. A small heap is soon full again, and each collection looks at
 	// everything that lives: at 60,000 requests a second that is a twentieth of the work.
 	busyCycles = 8
@@ -56,6 +56,7 @@ func watchHeap(ctx context.Context) {
 		} else if busy {
 			busy = false
 			h.restore()
+			runtime.GC() // each collection halves the stacks that have become too large
 			debug.FreeOSMemory()
 		}
 		last = now

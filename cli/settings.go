@@ -57,6 +57,8 @@ var properties = []property{
 	{"zilla.engine.diagnostics.directory", "The directory for what SIGUSR2 asks for.", text(func(s *settings) *string { return &s.diagnostics })},
 	{"zilla.binding.tls.handshake.timeout", "The seconds that a TLS handshake may take, on either side; see gozilla.limits.handshake.",
 		func(s *settings, value string) error { return s.setLimit("handshake", value+"s") }},
+	{"zilla.binding.http.maximum.connections", "The connections that an HTTP client may have to one server; see gozilla.limits.pool.",
+		func(s *settings, value string) error { return s.setLimit("pool", value) }},
 	{"zilla.filesystem.http.authorization", "The Authorization header with which a configuration is fetched by http or https.", text(func(s *settings) *string { return &s.authorization })},
 }
 

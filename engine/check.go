@@ -17,9 +17,6 @@ import (
 	"gozilla/telemetry"
 )
 
-// unbuiltSystem are the bindings of the system namespace that zilla has and this build does not.
-var unbuiltSystem = []string{"http_client"}
-
 // check tells what is wrong with the graph: references that lead nowhere, streams that a binding does not take, loops,
 // and, as a warning, bindings that no stream comes to.
 func (p *Plan) check() {
@@ -81,10 +78,6 @@ func (p *Plan) find(b *planned, ref binding.Reference) (s *space, name string) {
 // missing is the fault of a reference that leads nowhere.
 func (p *Plan) missing(ref binding.Reference, s *space, section func(*space) map[string]*config.Node) {
 	namespace, name := ref.Name.Split("")
-	if namespace == system && slices.Contains(unbuiltSystem, name) {
-		p.Report.Errorf(ref.Pos, "the binding %s is not built yet", ref.Name)
-		return
-	}
 	f := p.Report.Errorf(ref.Pos, "there is no %s %s", ref.To, ref.Name)
 	if s == nil {
 		f.Text = "there is no namespace " + namespace

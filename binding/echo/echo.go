@@ -3,13 +3,14 @@ package echo
 import (
 	"gozilla/binding"
 	"gozilla/stream/conn"
+	"gozilla/stream/web"
 )
 
 func init() {
 	binding.Register(binding.Type{
 		Name: "echo",
 		Kinds: map[binding.Kind]binding.Form{
-			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn)),
+			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Face(web.Protocol, (*server).web)),
 		},
 	})
 }

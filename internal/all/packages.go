@@ -5,6 +5,7 @@ package all
 import (
 	_ "gozilla/binding/echo"
 	_ "gozilla/binding/fan"
+	_ "gozilla/binding/http"
 	_ "gozilla/binding/proxy"
 	_ "gozilla/binding/tcp"
 	_ "gozilla/binding/tls"

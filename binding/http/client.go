@@ -1,0 +1,91 @@
+package http
+
+import (
+	"context"
+
+	"gozilla/binding"
+	"gozilla/config"
+	"gozilla/guard"
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/wire/http1"
+)
+
+type client struct {
+	pool      *pool
+	routes    *binding.Routes[When, With, conn.Port]
+	overrides []override
+	presenter *presenter // nil: nothing is shown
+}
+
+// A presenter shows to servers what a guard has for them.
+type presenter struct {
+	guard guard.Presenter
+	name  string // qualified
+	to    []place
+}
+
+func newClient(b *binding.Builder, c *Client) (*client, error) {
+	made := &client{pool: newPool(b), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides}
+	for ref, by := range c.Options.Authorization {
+		g, ok := b.Guard(ref).(guard.Presenter)
+		if !ok {
+			b.Report.Warnf(b.Report.AtKey(&c.Options.Authorization, string(ref)), "the guard %s has nothing to show to a server", ref)
+			continue
+		}
+		made.presenter = &presenter{g, config.Ref(ref).Qualified(b.Node.Namespace), by.Credentials.places}
+	}
+	return made, nil
+}
+
+func (c *client) web() web.Port { return web.Dialing(c) }
+
+// OpenExchange is part of web.Opener.
+func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, error) {
+	way, err := c.routes.Pick(ctx, func(w *When) bool { return w.holds(r) })
+	if err != nil {
+		return nil, err
+	}
+	if len(c.overrides) > 0 || c.presenter != nil {
+		if r, err = c.changed(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	if r.Scheme == "" || !http1.IsAuthority(r.Authority) {
+		return nil, stream.Refuse(stream.Invalid, "the request does not say which server it is for")
+	}
+	p, err := c.pool.get(ctx, origin{way.Exit, r.Scheme, r.Authority}, r.About)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Begin(ctx, r); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// changed is the request as it is sent: r itself is only lent.
+func (c *client) changed(ctx context.Context, r *web.Request) (*web.Request, error) {
+	r = r.Clone()
+	r, err := apply(r, c.overrides, nil, nil)
+	if err != nil || c.presenter == nil {
+		return r, err
+	}
+	return r, c.presenter.show(ctx, r)
+}
+
+// show writes into a request what the guard has for its session.
+func (p *presenter) show(ctx context.Context, r *web.Request) error {
+	shown, ok := p.guard.Present(stream.From(ctx).Session(p.name))
+	if !ok {
+		return nil
+	}
+	for i := range p.to {
+		if err := p.to[i].put(r, &shown); err != nil {
+			return stream.Refuse(stream.Invalid, "what the guard %s has for the server: %w", p.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+// Package http is the binding that takes requests from byte streams, and makes byte streams of requests.
+//
+//	client ══HTTP══▶ http server ──exchanges──▶ … ──exchanges──▶ http client ══HTTP══▶ server
+//
+//	a request:   method known? ▶ origin of the page ▶ credentials ▶ route ▶ overrides ▶ exit
+//	              501             403, or 204 if     401, 403       404      400
+//	                              asked in advance
+//
+// A server serves the requests of a connection one after the other, and sends each on by what its head says. The first
+// route counts that the session of the request may take and one of whose conditions holds. Where there is none, the
+// answer is 401 if a guard is named and the request has no credentials, 403 if the guard does not take those that it
+// has, and 404 else, also for who lacks a role. A route whose guards do not agree is passed over, so that a public one may
+// follow it. An exchange ends with the session that let it in; a POST of nothing but new credentials, with the content-type
+// application/x-challenge-response, extends that session, and is always answered by 204.
+//
+// What conditions see is the request as it came, but for three things: the :scheme is that of the connection, whatever
+// the request says of itself; the :authority is in lower case and has a port, that of the scheme if none was said, while
+// it is passed on as it came; and headers by which a client says whose proxy it is count only if it is trusted (option
+// forwarded). A :path is never decoded, nor cleaned of its dots.
+//
+// A page of another origin is refused unless access-control lets it in: that holds without the option too. The questions
+// that browsers ask in advance are answered by the server, guards are not asked then.
+//
+// A client has a pool of connections to each server, by scheme and authority: at most as many as the limit pool says, the
+// one used last is taken first, and an exchange that finds none free waits as long as the limit dial allows (503). A
+// connection that the server has closed meanwhile is exchanged for another one where the request can be sent again.
+// A server that cannot be reached, or that breaks off before it has answered, is a 503 with retry-after: 0, one that
+// breaks the rules a 502, one that takes longer than the limit answer a 504. A response that breaks off later is broken
+// off on the other side too, so that half of it never looks whole.
+//
+// The limits of both sides: head and headtime bound a head, in bytes and in time, body the time that a message may stand
+// still, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
+// without using it, answer how long a server may think.
+//
+// HTTP/2 is not built yet. A client that has agreed on it (ALPN) is refused, and so is its preface in the clear (505).
+//
+// # Different from zilla
+//
+//   - Every line of a header is kept, not the last one alone, trailers are passed on, and so are interim answers (1xx).
+//   - After an upgrade was asked for, what follows waits for the 101. A wish to go on in another version of HTTP (h2c) is
+//     not passed on, for what came then would pass by routes and guards.
+//   - All patterns of credentials are tried, not the first one alone; a Basic password may have spaces, and the name of a
+//     scheme any case. An answer 401 says by www-authenticate what is wanted.
+//   - What a route captures for one request is never that of another one. In a pattern all is literal but * and {name}. A
+//     :path without a wildcard at its end is compared without the query, which cannot stand in for a part of the path.
+//   - A question in advance is refused if any of its headers is not allowed, not the first one alone. Its answer says
+//     access-control-allow-credentials where that is so, without which browsers refuse it, and answers that depend on the
+//     origin say vary: origin, for caches. Answers of the gateway itself, such as 404, can be seen by a page too.
+//   - A request whose length is not known, or that has two, is taken by the rules of RFC 9112, and so is a response that
+//     ends with its connection.
+//   - access-control: {} is the policy same-origin.
+//   - There are limits to the time that everything may take.
+package http

@@ -1,0 +1,18 @@
+package http
+
+import (
+	"gozilla/binding"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+)
+
+func init() {
+	binding.Register(binding.Type{
+		Name: "http",
+		Kinds: map[binding.Kind]binding.Form{
+			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Exits[*server](web.Protocol)),
+			binding.Client: binding.In(newClient, binding.Face(web.Protocol, (*client).web), binding.Exits[*client](conn.Protocol)),
+		},
+		System: `http_client: { type: http, kind: client, routes: [ { when: [ { headers: { ":scheme": https } } ], exit: tls_client } ], exit: tcp_client }`,
+	})
+}

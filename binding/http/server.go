@@ -1,0 +1,182 @@
+package http
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"gozilla/binding"
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/web/h1"
+	"gozilla/telemetry"
+)
+
+type server struct {
+	b         *binding.Builder
+	routes    *binding.Routes[When, With, web.Port]
+	access    access
+	asker     *asker // nil: nobody is asked
+	forwarded forwarding
+	overrides []override
+	methods   []Method
+	via       string // the value of the header, "" for none
+	engine    h1.Server
+}
+
+func newServer(b *binding.Builder, c *Server) (*server, error) {
+	o := &c.Options
+	s := &server{
+		b: b, routes: binding.RoutesOf(b, &c.Routed, web.Protocol), access: newAccess(o.AccessControl),
+		asker: newAsker(b, o.Authorization), forwarded: newForwarding(o), overrides: o.overrides, methods: o.Methods,
+	}
+	if o.Via != "" {
+		s.via = "1.1 " + string(o.Via)
+	}
+	s.engine = h1.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
+	return s, nil
+}
+
+func (s *server) conn() conn.Port { return conn.Serving(s) }
+
+// ServeConn is part of conn.Server.
+func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
+	if about.ALPN == "h2" {
+		return stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+	}
+	return s.engine.ServeConn(ctx, c, about)
+}
+
+// broken is told of a client that broke the rules.
+func (s *server) broken(scope *stream.Scope, err error) {
+	s.b.Warn(scope, "binding.http.request.malformed", "A client has broken the rules of HTTP (%v).", err)
+}
+
+// ServeExchange is part of web.Handler.
+func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served) error {
+	if r.About != nil { // what an absolute target says of it proves nothing
+		r.Scheme = "http"
+		if r.About.Secure != nil {
+			r.Scheme = "https"
+		}
+	}
+	if r.Protocol != "" {
+		noHTTP(r)
+	}
+	if !isMethod(r.Method) && !slices.Contains(s.methods, Method(r.Method)) {
+		return &web.Error{Status: 501, Err: stream.Refuse(stream.Invalid, "the method %s is not taken", r.Method)}
+	}
+	if s.b.Host.Log.Watched() {
+		s.tell(ctx, r)
+	}
+	origin, same := originOf(r), false
+	if origin != "" {
+		same = sameOrigin(origin, s.forwarded.scheme(r), r.Authority)
+		switch {
+		case isPreflight(r):
+			return s.preflight(r, x, origin, same)
+		case !same && !s.access.allows(origin):
+			return refuseOrigin(origin)
+		}
+	}
+	if s.forwarded.on() {
+		s.forwarded.apply(r)
+	}
+	if !s.access.cross && s.via == "" {
+		return s.serve(ctx, r, x)
+	}
+	w := &responder{s: s, origin: origin, same: same}
+	if err := s.serve(ctx, r, w.around(x)); err != nil {
+		return w.failed(err)
+	}
+	return nil
+}
+
+// noHTTP ignores the wish to go on in another version of HTTP: what stands behind would be asked for anything then, past
+// routes and guards.
+func noHTTP(r *web.Request) {
+	asked := strings.Split(r.Protocol, ",")
+	left := slices.DeleteFunc(slices.Clone(asked), func(p string) bool {
+		p = strings.ToLower(strings.Trim(p, " \t"))
+		return p == "" || strings.HasPrefix(p, "h2") || strings.HasPrefix(p, "h3") || strings.HasPrefix(p, "http")
+	})
+	if len(left) < len(asked) {
+		r.Protocol = strings.Trim(strings.Join(left, ","), " \t")
+		r.Header.Del("http2-settings")
+	}
+}
+
+// originOf is the origin of the page that asks, "" for none.
+func originOf(r *web.Request) string {
+	for i := range r.Header {
+		if f := &r.Header[i]; len(f.Name) == len("origin") && f.Name == "origin" {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// tell emits the event of a request.
+func (s *server) tell(ctx context.Context, r *web.Request) {
+	scope, who := stream.From(ctx), "-"
+	if s.asker != nil {
+		if session := scope.Session(s.asker.name); session != nil && session.Identity() != "" {
+			who = session.Identity()
+		}
+	}
+	s.b.Host.Log.Tell(&telemetry.Event{
+		Time: time.Now(), Namespace: s.b.Node.Namespace, Name: s.b.Node.Name, ID: "binding.http.request.accepted", Scope: scope.ID(),
+		Message: who + " " + r.Method + " " + r.Scheme + "://" + r.Authority + r.Path,
+	})
+}
+
+// serve is what comes once the page that asks, if it is one, is let in.
+func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error {
+	if isChallengeResponse(r) {
+		if s.asker != nil {
+			s.asker.ask(ctx, r) // the answer is the same for whoever has no business here
+		}
+		return web.Reply(x, 204, nil, nil)
+	}
+	var asked error
+	if s.asker != nil {
+		if asked = s.asker.ask(ctx, r); s.asker.ends(ctx) {
+			defer stream.AfterFunc(ctx, x.StopRead)() // a read that waits does not notice by itself
+		}
+	}
+	var held *When
+	way, err := s.routes.Pick(ctx, func(w *When) bool {
+		if !w.holds(r) {
+			return false
+		}
+		held = w
+		return true
+	})
+	if err != nil {
+		return s.asker.unrouted(err, asked)
+	}
+	if r, err = apply(r, s.overrides, way.With.Headers.overrides, held); err != nil {
+		return err
+	}
+	if s.via != "" {
+		r.Header = append(r.Header, web.Field{Name: "via", Value: s.via})
+	}
+	// Here, with what is sent on, is the place to check a request against the option requests.
+	return s.asker.refused(way.Exit.ServeExchange(ctx, r, x), asked)
+}
+
+// preflight answers the question of a browser.
+func (s *server) preflight(r *web.Request, x web.Served, origin string, same bool) error {
+	h, err := s.access.preflight(r, origin, same)
+	if err != nil {
+		return err
+	}
+	return web.Reply(x, 204, h, nil)
+}
+
+// isChallengeResponse reports whether a request brings nothing but new credentials.
+func isChallengeResponse(r *web.Request) bool {
+	return r.Method == "POST" && r.Length == 0 && r.Header.Get("content-type") == "application/x-challenge-response"
+}
