@@ -4,19 +4,10 @@ import (
 	"context"
 	"io"
 
-	"gozilla/stream"
 	"gozilla/stream/web"
 )
 
-func (s *server) web() web.Port { return exchanges{s} }
-
-// exchanges is the face for http.
-type exchanges struct{ *server }
-
-// OpenExchange is part of web.Opener.
-func (exchanges) OpenExchange(context.Context, *web.Request) (web.Opened, error) {
-	return nil, stream.Refuse(stream.Unavailable, "echo is not asked for exchanges, it is given them")
-}
+func (s *server) web() web.Port { return web.Serving(s) }
 
 // ServeExchange sends back the body of the request, as it comes, and its trailer; behind a CONNECT what comes then.
 func (s *server) ServeExchange(_ context.Context, r *web.Request, x web.Served) error {

@@ -177,7 +177,7 @@ func (l *links) Again(ctx context.Context, about *stream.Info) (h1.Link, error) 
 	stop := stream.AfterFunc(ctx, func() { link.Scope.Cancel(context.Cause(ctx)) })
 	done := make(chan error, 1)
 	conn.Briefly(func() {
-		done <- conn.Contained(link.Scope, func() (err error) {
+		done <- stream.Contained(link.Scope, func() (err error) {
 			link.Conn, err = l.dial(link.Scope, about)
 			return err
 		})

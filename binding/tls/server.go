@@ -145,7 +145,7 @@ func (v *serving) begin() {
 	done := make(chan struct{})
 	conn.Briefly(func() {
 		defer close(done)
-		v.err = conn.Contained(v.scope, v.secure)
+		v.err = stream.Contained(v.scope, v.secure)
 	})
 	<-done
 }

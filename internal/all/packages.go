@@ -11,6 +11,9 @@ import (
 	_ "gozilla/binding/tls"
 	_ "gozilla/exporter/prometheus"
 	_ "gozilla/exporter/stdout"
+	_ "gozilla/guard/inline"
+	_ "gozilla/guard/jwt"
 	_ "gozilla/guard/x509"
+	_ "gozilla/model/core"
 	_ "gozilla/vault/filesystem"
 )

@@ -125,7 +125,7 @@ func TestCatalogue(t *testing.T) {
 	for _, term := range telemetry.Events {
 		known[term.Name] = true
 	}
-	event := regexp.MustCompile(`^(engine|binding|guard|vault|catalog|model)(\.[a-z0-9]+)+\.(started|stopped|failed|reached|reset|reloaded|closed|rejected|verified|resolved|matched|expired|timeout)$`)
+	event := regexp.MustCompile(`^(engine|binding|guard|vault|catalog|model)(\.[a-z0-9]+)+\.(started|stopped|failed|reached|reset|loaded|reloaded|closed|rejected|accepted|malformed|verified|resolved|matched|expired|timeout)$`)
 	for text := range said {
 		if event.MatchString(text) && !known[text] {
 			t.Errorf("the event %q is not in telemetry.Events", text)

@@ -45,7 +45,7 @@ func serveFar(s *stream.Scope, far *PipeConn, about *stream.Info, to Server, ser
 	defer close(served)
 	disarm := arm(s, far)
 	defer disarm()
-	if err := Contained(s, func() error { return to.ServeConn(s, far, about) }); err != nil {
+	if err := stream.Contained(s, func() error { return to.ServeConn(s, far, about) }); err != nil {
 		far.Abort()
 		return
 	}
@@ -82,7 +82,7 @@ func (r *relaying) dial(d Dialer, about *stream.Info, done chan<- error) {
 	defer cancel(nil)
 	defer watch(&r.a, func() { cancel(&stream.Cut{By: r.a.Side, Why: "rst"}) })()
 	var to Conn
-	err := Contained(r.scope, func() (err error) {
+	err := stream.Contained(r.scope, func() (err error) {
 		to, _, err = d.DialConn(ctx, about)
 		return err
 	})

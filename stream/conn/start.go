@@ -2,13 +2,10 @@ package conn
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"runtime/debug"
 	"time"
 
 	"gozilla/stream"
-	"gozilla/telemetry"
 )
 
 // past is a deadline that is over, grace how long a stream that was cancelled may go on writing, so that a protocol
@@ -45,33 +42,10 @@ func newEnding(s *stream.Scope, c Conn) *ending { return &ending{scope: s, disar
 // finish ends the scope. It survives a fault of ours: one stream is lost then, not all.
 func (e *ending) finish() {
 	if fault := recover(); fault != nil {
-		e.err = internalError(e.scope, fault)
+		e.err = e.scope.Fault(fault)
 	}
 	e.disarm()
 	e.scope.End(verdict(e.scope, e.err))
-}
-
-// Contained is f on a goroutine beside that of serve: a fault of ours is its error.
-func Contained(s *stream.Scope, f func() error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = internalError(s, fault)
-		}
-	}()
-	return f()
-}
-
-func internalError(s *stream.Scope, fault any) error {
-	cause := fmt.Errorf("%v", fault)
-	if s.Host().Traces {
-		cause = fmt.Errorf("%v\n%s", fault, debug.Stack())
-	}
-	err := &stream.Cut{By: telemetry.Gateway, Why: "internal error", Err: cause}
-	s.Host().Log.Event(&telemetry.Event{
-		Time: time.Now(), Namespace: "engine", Name: "events", ID: "engine.stream.failed",
-		Message: err.Error(), Scope: s.ID(), Warning: true,
-	})
-	return err
 }
 
 // arm makes the end of ctx end what is read from and written to c.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 )
 
 // continueWait is how long a client that asked for a 100 is kept waiting for the server's.
@@ -94,7 +93,7 @@ func (u *upload) over() {
 // run is the goroutine of the body. It ends with the body, and when either side breaks off.
 func (u *upload) run(s *stream.Scope) {
 	defer close(u.done)
-	u.err = conn.Contained(s, func() error {
+	u.err = stream.Contained(s, func() error {
 		late := time.NewTimer(continueWait)
 		defer late.Stop()
 		if err := u.y.Flush(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 )
 
 // Serving is the port of a binding that serves. What opens an exchange with it gets one side of a pipe, whose other side
@@ -67,7 +66,7 @@ func newPipe(r *Request) *pipe {
 // serve is the goroutine of the handler. It ends with the exchange, which Close ends at the latest.
 func (p *pipe) serve(ctx context.Context, h Handler, r *Request) {
 	defer close(p.served)
-	err := conn.Contained(stream.From(ctx), func() error { return h.ServeExchange(ctx, r, served{p}) })
+	err := stream.Contained(stream.From(ctx), func() error { return h.ServeExchange(ctx, r, served{p}) })
 	p.finish(err)
 	p.cancel(stream.ErrOver)
 }

@@ -2,6 +2,7 @@ package h1_test
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"gozilla/stream"
@@ -16,3 +17,5 @@ func await(h *stream.Host) bool {
 	defer cancel()
 	return h.AwaitIdle(ctx) == nil
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -17,17 +17,17 @@ import (
 // so that there are few of them, which are warm, and an idle connection has none.
 type exchange struct {
 	receiving
-	out    sending
-	v      *serving
-	scope  *stream.Scope
-	head   http1.Request
-	req    web.Request
-	status int  // of the final head, 0 before that
-	went   bool // an interim or final head was sent
-	asked  bool // for the body of a client that waits to be
-	keep   bool // the connection goes on afterwards
+	out                   sending
+	v                     *serving
+	scope                 *stream.Scope
+	head                  http1.Request
+	req                   web.Request
+	status                int    // of the final head, 0 before that
+	went                  bool   // an interim or final head was sent
+	asked                 bool   // for the body of a client that waits to be
+	keep                  bool   // the connection goes on afterwards
 	trace, referer, agent string // of the request
-	labels bool // were evaluated
+	labels                bool   // were evaluated
 
 	asking sync.Mutex // guards status and out against who asks for a body, if its client waits to be asked
 }
@@ -42,7 +42,7 @@ var exchanges = sync.Pool{New: func() any {
 func (x *exchange) begin(v *serving) {
 	x.v = v
 	x.scope = v.scope.Child(v.Node, x.scope)
-	x.receiving.t, x.receiving.limits, x.out.t = v.t, &v.limits, v.t
+	x.receiving.t, x.receiving.limits, x.receiving.nudged, x.out.t = v.t, &v.limits, &v.nudged, v.t
 	h := &x.head
 	if h.Method == "CONNECT" {
 		h.Upgrade = "" // it is the tunnel that is asked for
@@ -138,7 +138,7 @@ func (x *exchange) serve() bool {
 
 // handle calls the handler. A fault of ours costs the exchange, not the process.
 func (x *exchange) handle() (err error) {
-	return conn.Contained(x.scope, func() error { return x.v.Handler.ServeExchange(x.scope, &x.req, x) })
+	return stream.Contained(x.scope, func() error { return x.v.Handler.ServeExchange(x.scope, &x.req, x) })
 }
 
 // note makes the record tell of the request as it came, and of what became of it.
@@ -234,7 +234,7 @@ func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
 	if x.v.Name != "" && !r.Header.Has("server") {
 		b = http1.AppendField(b, "server", x.v.Name)
 	}
-	if x.keep && (x.v.leaves() || x.head.Continue && !x.asked && !x.done) {
+	if x.keep && (x.v.leaves() || x.stopped.Load() || x.head.Continue && !x.asked && !x.done) {
 		x.keep = false
 	}
 	switch {
@@ -297,7 +297,7 @@ func (x *exchange) finish(err error) error {
 	if err != nil && !told {
 		return x.broken(err)
 	}
-	if !x.done && x.receiving.frame != raw && !x.drain(x.receives()) {
+	if x.stopped.Load() || !x.done && x.receiving.frame != raw && !x.drain(x.receives()) {
 		x.keep = false
 		x.v.lingers = true
 	}

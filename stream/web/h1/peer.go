@@ -59,18 +59,20 @@ type Peer struct {
 	writing  sync.Mutex  // held while a request is written that is not whole from the beginning
 	sent     atomic.Bool // the request was, or is with Response to send
 	answered atomic.Bool // the final head has come
+	nudge    atomic.Bool // see nudge
 
 	mu     sync.Mutex      // guards what follows
 	ctx    context.Context // of the exchange; nil while there is none
 	since  time.Duration   // by the sweeper, when the last one was over
 	lost   bool            // the pool knows that it is of no use
 	leaves bool            // it is not to be used again
+	looked bool            // whether its end came during the exchange
 }
 
 // NewPeer makes a peer of a link.
 func NewPeer(pool Pool, l Link) *Peer {
 	p := &Peer{pool: pool}
-	p.receiving.limits = &p.limits
+	p.receiving.limits, p.receiving.nudged = &p.limits, &p.nudge
 	p.limits.Head = min(int(l.Scope.Limits().Head), conn.BufferSize)
 	p.take(l)
 	return p
@@ -117,8 +119,12 @@ func (p *Peer) look() {
 	t, s := p.receiving.t, p.link.Scope
 	switch {
 	case p.ctx != nil:
-		if p.ctx.Err() != nil {
+		switch {
+		case p.ctx.Err() != nil:
 			breakOff(t)
+		case !p.looked && p.sent.Load() && !p.answered.Load() && t.Parted(): // before it was asked, perhaps
+			p.looked = true
+			nudge(t, &p.nudge)
 		}
 	case p.lost:
 	case t.Parted(), t.Gone(), s.Err() != nil:
@@ -131,12 +137,12 @@ func (p *Peer) look() {
 // Begin begins an exchange. The peer must have none.
 func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Lock()
-	p.ctx, p.lost = ctx, false
+	p.ctx, p.lost, p.looked = ctx, false, false
 	p.mu.Unlock()
 	p.req, p.open, p.got, p.final, p.interim = r, true, false, false, 0
 	p.answered.Store(false)
 	p.receiving.begin(raw, 0)
-	if p.used && !retries(r) && (p.receiving.t.Parted() || p.receiving.t.Gone()) {
+	if p.used && !retries(r) && p.since != p.link.Scope.Host().Sweeper.Now() && p.receiving.t.Parted() {
 		if err := p.again(); err != nil {
 			return err
 		}
@@ -336,6 +342,9 @@ func (p *Peer) receive() error {
 			err = p.out.ask()
 		} else {
 			err = t.Fill()
+		}
+		if err != nil && again(t, &p.nudge, err, p.receiving.over) {
+			continue
 		}
 		if err != nil {
 			if !p.used || p.got || !retries(p.req) || p.stoppedBy() {

@@ -1,8 +1,11 @@
 package h1
 
 import (
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
+	"time"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
@@ -31,6 +34,7 @@ type receiving struct {
 	done    bool // it has ended in order
 	err     error
 	stopped atomic.Bool
+	nudged  *atomic.Bool // see nudge
 	ready   func() error // called before waiting; may be nil
 }
 
@@ -98,6 +102,30 @@ func (in *receiving) piece(b []byte, most int) (p []byte, n int, err error) {
 	return b[:n], n, nil
 }
 
+// nudge makes a wait for bytes return, for once, so that it is looked whether the end has come: if that came together with
+// bytes, nobody was told of it.
+func nudge(t *conn.Transport, nudged *atomic.Bool) {
+	nudged.Store(true)
+	t.StopRecv()
+}
+
+// again reports whether a wait that has failed is to be repeated, because it was nudged. over says that it is over
+// indeed.
+func again(t *conn.Transport, nudged *atomic.Bool, err error, over func() bool) bool {
+	if !nudged.Load() || !errors.Is(err, os.ErrDeadlineExceeded) || over() {
+		return false
+	}
+	nudged.Store(false)
+	t.SetReadDeadline(time.Time{})
+	if over() { // meanwhile
+		t.StopRecv()
+	}
+	return true
+}
+
+// over reports whether nothing more is to come, whatever the connection says.
+func (in *receiving) over() bool { return in.stopped.Load() || in.t.Late() || in.t.Broken() }
+
 // fill waits for more of the body.
 func (in *receiving) fill() error {
 	if in.ready != nil {
@@ -109,6 +137,9 @@ func (in *receiving) fill() error {
 		in.t.Expect(in.t.Stall)
 	}
 	err := in.t.Fill()
+	for err != nil && again(in.t, in.nudged, err, in.over) {
+		err = in.t.Fill()
+	}
 	in.t.Expect(0)
 	switch {
 	case err == nil:

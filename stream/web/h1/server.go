@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gozilla/stream"
@@ -39,6 +40,9 @@ func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 func (v *serving) run() error {
 	for !v.over {
 		if err := v.t.Loop(v.step); err != nil {
+			if again(v.t, &v.nudged, err, v.waitOver) {
+				continue
+			}
 			return v.ended(err)
 		}
 		for v.next != nil && !v.over { // and what has come behind it
@@ -72,6 +76,7 @@ type serving struct {
 
 	fault   error // what came is no request
 	lingers bool  // the client may still send what nobody wants
+	nudged  atomic.Bool
 
 	mu      sync.Mutex // guards what follows
 	current *exchange  // nil between two
@@ -111,7 +116,7 @@ func (v *serving) look() {
 	case v.current == nil && !v.looked:
 		v.looked = true
 		if v.t.Parted() { // its end came together with its last request, and nobody was told
-			v.t.StopRecv()
+			nudge(v.t, &v.nudged)
 		}
 	case v.current == nil:
 		return
@@ -146,6 +151,9 @@ func (v *serving) leaves() bool {
 	defer v.mu.Unlock()
 	return v.leaving
 }
+
+// waitOver reports whether no further request is waited for.
+func (v *serving) waitOver() bool { return v.t.Late() || v.scope.Err() != nil || v.leaves() }
 
 // begins and ends enclose an exchange.
 func (v *serving) begins(x *exchange) {
