@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,9 +14,12 @@ import (
 type lifetime struct {
 	base context.Context // what the scope began in
 
+	cause   atomic.Pointer[cancelled] // not nil once cancelled
+	watched atomic.Bool               // somebody waits for that: set before cause is looked at, or never
+
 	life     sync.Mutex // guards what follows
-	cause    *cancelled // not nil once cancelled
 	done     chan struct{}
+	closed   bool // done is
 	after    []*func()
 	unfollow func() bool
 	attached bool // to the parent
@@ -48,6 +52,7 @@ func (l *lifetime) follow(ctx context.Context) {
 		l.Cancel(context.Cause(ctx))
 		return
 	}
+	l.watched.Store(true)
 	l.unfollow = AfterFunc(ctx, func() { l.Cancel(context.Cause(ctx)) })
 }
 
@@ -65,7 +70,8 @@ func (l *lifetime) attach() {
 		return
 	}
 	l.life.Lock()
-	first := l.cause == nil && !l.attached
+	l.watched.Store(true)
+	first := l.cause.Load() == nil && !l.attached
 	l.attached = true
 	l.life.Unlock()
 	if !first {
@@ -79,8 +85,11 @@ func (l *lifetime) attach() {
 
 // end is the end of the lifetime: nobody waits for it any longer.
 func (l *lifetime) end() {
-	l.life.Lock()
 	l.cancel(over)
+	if !l.watched.Load() {
+		return
+	}
+	l.life.Lock()
 	unfollow := l.unfollow
 	l.life.Unlock()
 	if unfollow != nil {
@@ -91,10 +100,10 @@ func (l *lifetime) end() {
 // again makes a lifetime that has ended one that has not begun. It reports false if it was cancelled before it ended, or
 // if somebody may still hold what waits for its end. Nobody else knows the lifetime, so it needs no lock.
 func (l *lifetime) again() bool {
-	if l.cause != over || l.done != nil || l.attached || l.kept {
+	if l.cause.Load() != over || l.watched.Load() || l.kept {
 		return false
 	}
-	l.cause = nil
+	l.cause.Store(nil)
 	return true
 }
 
@@ -111,24 +120,28 @@ func (l *lifetime) Cancel(cause error) {
 	if cause == nil {
 		cause = context.Canceled
 	}
-	l.life.Lock()
-	defer l.life.Unlock()
 	l.cancel(&cancelled{cause})
 }
 
-// cancel is Cancel. The lock is held.
 func (l *lifetime) cancel(cause *cancelled) {
-	if l.cause != nil {
+	if !l.cause.CompareAndSwap(nil, cause) || !l.watched.Load() {
 		return
 	}
-	l.cause = cause
-	if l.done != nil {
-		close(l.done)
-	}
+	l.life.Lock()
+	defer l.life.Unlock()
+	l.close()
 	for _, f := range l.after {
 		go (*f)()
 	}
 	l.after = nil
+}
+
+// close closes the channel, if there is one and its time has come. The lock is held.
+func (l *lifetime) close() {
+	if l.done != nil && !l.closed && l.cause.Load() != nil {
+		l.closed = true
+		close(l.done)
+	}
 }
 
 // Done is part of context.Context.
@@ -138,19 +151,15 @@ func (l *lifetime) Done() <-chan struct{} {
 	defer l.life.Unlock()
 	if l.done == nil {
 		l.done = make(chan struct{})
-		if l.cause != nil {
-			close(l.done)
-		}
+		l.watched.Store(true)
+		l.close()
 	}
 	return l.done
 }
 
 // Err is part of context.Context. The error is, or wraps, the cause that Cancel was given.
 func (l *lifetime) Err() error {
-	l.life.Lock()
-	cause := l.cause
-	l.life.Unlock()
-	if cause != nil {
+	if cause := l.cause.Load(); cause != nil {
 		return cause
 	}
 	if p := l.parent(); p != nil {
@@ -176,7 +185,8 @@ func (l *lifetime) AfterFunc(f func()) (stop func() bool) {
 	l.attach()
 	l.life.Lock()
 	defer l.life.Unlock()
-	if l.cause != nil {
+	l.watched.Store(true)
+	if l.cause.Load() != nil {
 		go f()
 		return func() bool { return false }
 	}

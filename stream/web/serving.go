@@ -253,10 +253,12 @@ func (y opened) Response() (*Response, error) {
 	p := y.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.shown == 0 {
+	for p.shown == 0 || p.ctx.Err() != nil {
 		switch {
 		case p.current != nil && p.current.Final():
 			return p.current, nil
+		case p.ctx.Err() != nil:
+			return nil, context.Cause(p.ctx)
 		case p.failed != nil:
 			return nil, p.failed
 		case p.down.stopped:

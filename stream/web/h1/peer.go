@@ -59,13 +59,13 @@ type Peer struct {
 	writing  sync.Mutex  // held while a request is written that is not whole from the beginning
 	sent     atomic.Bool // the request was, or is with Response to send
 	answered atomic.Bool // the final head has come
+	leaves   atomic.Bool // the link is not to be used again
 	nudge    atomic.Bool // see nudge
 
 	mu     sync.Mutex      // guards what follows
 	ctx    context.Context // of the exchange; nil while there is none
 	since  time.Duration   // by the sweeper, when the last one was over
 	lost   bool            // the pool knows that it is of no use
-	leaves bool            // it is not to be used again
 	looked bool            // whether its end came during the exchange
 }
 
@@ -100,7 +100,7 @@ func breakOff(t *conn.Transport) {
 func (p *Peer) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.leaves = true
+	p.leaves.Store(true)
 	p.idles("drain")
 }
 
@@ -492,11 +492,8 @@ func (p *Peer) whole() bool {
 
 // Reusable reports whether the link can carry another exchange after this one.
 func (p *Peer) Reusable() bool {
-	p.mu.Lock()
-	leaves := p.leaves
-	p.mu.Unlock()
 	t := p.receiving.t
-	return !leaves && p.whole() && p.frame != raw && p.out.frame != raw && !p.head.Close &&
+	return !p.leaves.Load() && p.whole() && p.frame != raw && p.out.frame != raw && !p.head.Close &&
 		len(t.Buffered()) == 0 && !t.Broken() && p.link.Scope.Err() == nil
 }
 

@@ -4,7 +4,7 @@
 //
 //	suite as web.Opener's caller ═▶ what is tested ═▶ suite as web.Handler
 //
-// For tests of single handlers and openers there are [Served] and [Opener], which are strict: they fail the test of who
+// For tests of single handlers and openers there are [Serve] and [Opener], which are strict: they fail the test of who
 // breaks a rule of the port.
 package webtest
 
