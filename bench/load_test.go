@@ -61,6 +61,15 @@ func TestLoad(t *testing.T) {
 	})
 	f("echo", loadSpec{Mode: "pingpong", Conns: 8, Size: 64, Hello: serverName}, latency)
 	f("echo", loadSpec{Mode: "churn", Conns: 4, Size: 64}, latency)
+	answered := func(path string) func(loadResult) bool {
+		return func(r loadResult) bool {
+			return r.P50 > 0 && r.P99 >= r.P50 && r.Bytes == int64(answers[path].body)*r.Ops
+		}
+	}
+	f("http", loadSpec{Mode: "pingpong", Conns: 1, Request: &requestSpec{Path: "/small"}}, answered("/small"))
+	f("http", loadSpec{Mode: "pingpong", Conns: 50, Request: &requestSpec{Path: "/rich", Rich: true}}, answered("/rich"))
+	f("http", loadSpec{Mode: "pingpong", Conns: 8, Request: &requestSpec{Path: "/16k"}}, answered("/16k"))
+	f("http", loadSpec{Mode: "pingpong", Conns: 8, Request: &requestSpec{Path: "/small", Body: 100_000}}, answered("/small"))
 	f("source", loadSpec{Mode: "receive", Conns: 2}, volume)
 	f("sink", loadSpec{Mode: "send", Conns: 2}, volume)
 }

@@ -83,7 +83,7 @@ func parseOptions(args []string) (*options, error) {
 	f.IntVar(&o.rounds, "rounds", 9, "rounds per case")
 	f.DurationVar(&o.window, "window", 2*time.Second, "measured time per round and proxy")
 	f.DurationVar(&o.warm, "warm", 300*time.Millisecond, "time before it")
-	f.DurationVar(&o.settle, "settle", 3*time.Second, "time for idle connections to settle before memory is read")
+	f.DurationVar(&o.settle, "settle", 5*time.Second, "time for idle connections to settle before memory is read")
 	quick := f.Bool("quick", false, "3 rounds of 0.5s unless said otherwise: to try it out, not to quote")
 	run := f.String("run", "", "run the cases whose name matches this `regexp`")
 	tuned := f.String("tuned", "^bulk", "add haproxy-64k and nginx-64k to the cases that match this `regexp`")

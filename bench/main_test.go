@@ -35,12 +35,13 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: out %q, %d rounds", args, o.out, o.rounds)
 		}
 	}
-	const all = "haproxy nginx gozilla haproxy-64k nginx-64k gozilla-relay"
+	const all = "haproxy nginx gozilla haproxy-64k nginx-64k ReverseProxy gozilla-relay"
 	f("", "msg-1 msg-64 msg-1000 msg-64-1k paced-64 churn bulk-1 bulk-16 memory start"+
-		" tls-handshake tls-handshake-tickets tls-handshake-rsa tls-resume tls-msg-64 tls-bulk-16 tls-bulk-up-16 tls-memory tls-sni", all, results, 9)
+		" tls-handshake tls-handshake-tickets tls-handshake-rsa tls-resume tls-msg-64 tls-bulk-16 tls-bulk-up-16 tls-memory tls-sni"+
+		" http-64 http-rich http-16k http-post http-1000 http-paced http-memory", all, results, 9)
 	f("-quick -run ^bulk-up", "bulk-up-1 bulk-up-16", all, "", 3)
 	f("-quick -rounds 5 -run ^memory -out x", "memory", all, "x", 5)
-	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k gozilla-relay", "", 9)
+	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k ReverseProxy gozilla-relay", "", 9)
 	for _, bad := range []string{"-run (", "-rounds 0", "case", "-nonsense"} {
 		if _, err := parseOptions(strings.Fields(bad)); err == nil {
 			t.Errorf("%s: no error", bad)
@@ -84,7 +85,10 @@ func TestModes(t *testing.T) {
 		if _, err := p.command(task{mode: "carrier pigeon", dir: t.TempDir()}); err == nil && p.name != ownRelay {
 			t.Errorf("%s: no error", p.name)
 		}
-		for _, m := range []mode{modeTCP, modeTLS, modeRSA, modeTicket, modeResume, modeSNI} {
+		for _, m := range []mode{modeTCP, modeTLS, modeRSA, modeTicket, modeResume, modeSNI, modeHTTP} {
+			if p.name == stdReverse && m != modeHTTP {
+				continue
+			}
 			argv, err := p.command(task{mode: m, dir: t.TempDir(), keys: "keys", listen: 1, backend: 2})
 			if err != nil || len(argv) < 3 {
 				t.Errorf("%s, %s: %v, %v", p.name, m, argv, err)

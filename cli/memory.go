@@ -12,9 +12,9 @@ import (
 
 const (
 	// quietEvery is how often it is looked whether a burst is over.
-	quietEvery = 5 * time.Second
+	quietEvery = 2 * time.Second
 	// quietBytes is what is allocated at most in that time while nothing much happens.
-	quietBytes = 5 << 20
+	quietBytes = 2 << 20
 	// busyCycles collections within busyTime are too many. A small heap is soon full again, and each collection looks at
 	// everything that lives: at 60,000 requests a second that is a twentieth of the work.
 	busyCycles = 8
