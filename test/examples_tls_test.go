@@ -40,9 +40,10 @@ func manualOf(t testing.TB, name string) *manual {
 		t.Fatalf("the example %s has no configuration, %v", name, err)
 	}
 	for _, file := range files {
-		text := regexp.MustCompile(`port: .*`).ReplaceAllStringFunc(string(mustRead(t, file)), func(line string) string { return m.moved(line, true) })
+		text := regexp.MustCompile(`(port: |http://localhost:).*`).ReplaceAllStringFunc(string(mustRead(t, file)), func(line string) string { return m.moved(line, true) })
 		write(t, filepath.Join(to, filepath.Base(file)), text)
 	}
+	m.copyOthers(from, to)
 	readme := m.moved(string(mustRead(t, filepath.Join(from, "README.md"))), false)
 	readme = strings.ReplaceAll(readme, "/tmp/", m.dir+"/tmp/")
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)\n```").FindAllStringSubmatch(readme, -1) {
@@ -54,6 +55,31 @@ func manualOf(t testing.TB, name string) *manual {
 		}
 	}
 	return m
+}
+
+// copyOthers copies what is beside the configurations, with the ports that these were given.
+func (m *manual) copyOthers(from, to string) {
+	m.t.Helper()
+	err := filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, name), 0o755)
+		case filepath.Ext(name) == ".yaml" || filepath.Ext(name) == ".key":
+			return nil
+		}
+		write(m.t, filepath.Join(to, name), m.moved(string(mustRead(m.t, path)), false))
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // moved is a text with other ports: those that a configuration has, which are given to new ones if they may be.
@@ -157,12 +183,12 @@ func (m *manual) background(lines string) {
 	})
 }
 
-// awaitServer waits until openssl listens, without connecting. It does so for IPv4 and IPv6 at once.
+// awaitServer waits until somebody listens, without connecting. Who listens for IPv4 and IPv6 at once is among the latter.
 func (m *manual) awaitServer(port int) {
 	m.t.Helper()
-	entry := fmt.Sprintf(":%04X %032d:0000 0A", port, 0)
+	entry := regexp.MustCompile(fmt.Sprintf(`: [0-9A-F]+:%04X 0+:0000 0A `, port))
 	eventually(m.t, fmt.Sprintf("somebody listens on %d", port), func() bool {
-		return strings.Contains(string(mustRead(m.t, "/proc/net/tcp6")), entry)
+		return entry.Match(mustRead(m.t, "/proc/net/tcp6")) || entry.Match(mustRead(m.t, "/proc/net/tcp"))
 	})
 }
 

@@ -16,6 +16,7 @@ type client struct {
 	pool      *pool
 	routes    *binding.Routes[When, With, conn.Port]
 	overrides []override
+	requests  requests   // nil: nothing is asked of responses
 	presenter *presenter // nil: nothing is shown
 }
 
@@ -28,6 +29,10 @@ type presenter struct {
 
 func newClient(b *binding.Builder, c *Client) (*client, error) {
 	made := &client{pool: newPool(b), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides}
+	var err error
+	if made.requests, err = newRequests(b, binding.Client, c.Options.Requests); err != nil {
+		return nil, err
+	}
 	for ref, by := range c.Options.Authorization {
 		g, ok := b.Guard(ref).(guard.Presenter)
 		if !ok {
@@ -62,6 +67,9 @@ func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, 
 	if err := p.Begin(ctx, r); err != nil {
 		p.Close()
 		return nil, err
+	}
+	if c.requests != nil {
+		return c.requests.opened(ctx, r, p), nil
 	}
 	return p, nil
 }

@@ -49,6 +49,9 @@ type Options struct {
 	// New values of headers of requests, by their names; :method, :scheme, :authority and :path are among them. A server
 	// sets them once the route is chosen, which may say otherwise, a client before it connects.
 	Overrides map[HeaderName]Value
+	// What requests must look like, by a server, and what responses to them must, by a client. The first entry counts that
+	// a request matches, once overrides are made; of one that matches none, nothing is asked.
+	Requests []Request
 
 	overrides []override
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"gozilla/binding"
 	"gozilla/component"
@@ -17,6 +19,7 @@ import (
 	_ "gozilla/model/core"
 	"gozilla/stream"
 	"gozilla/stream/web"
+	"gozilla/stream/web/webtest"
 	"gozilla/telemetry"
 )
 
@@ -122,6 +125,26 @@ func TestTemplate(t *testing.T) {
 	f("/{x}{y}", "/ab", "a|b")
 	f("/{x}{y}", "/a", "no")
 	f("/{a}{b}{c}{d}{e}", "/12345", "1|2|3|4|5")
+}
+
+// FuzzTemplate compares templates with regular expressions that say the same.
+func FuzzTemplate(f *testing.F) {
+	for _, seed := range [][2]string{{"/a/{x}/b", "/a/1/b"}, {"/{x}{y}", "/ab/"}, {"/{x}-{y}.{z}", "/a-b-c.d.e"}, {"/", "/"}, {"/a/", "/a"}} {
+		f.Add(seed[0], seed[1])
+	}
+	form := regexp.MustCompile(Template("").Pattern())
+	name := regexp.MustCompile(`\\\{[^{}]*\\\}`)
+	f.Fuzz(func(t *testing.T, text, path string) {
+		if !form.MatchString(text) || !utf8.ValidString(text) || !utf8.ValidString(path) || len(text) > 200 {
+			return
+		}
+		m := Template(text).compile()
+		found := make([]string, len(m.names))
+		same := regexp.MustCompile(`(?s)\A` + name.ReplaceAllString(regexp.QuoteMeta(text), `(.+?)`) + `/?\z`).FindStringSubmatch(path)
+		if ok := m.match(path, found); ok != (same != nil) || ok && !slices.Equal(found, same[1:]) {
+			t.Errorf("%q, %q: %v %q, not %q", text, path, ok, found, same)
+		}
+	})
 }
 
 func TestCheckHead(t *testing.T) {
@@ -494,6 +517,29 @@ func TestExchange(t *testing.T) {
 	f(down("HEAD"), nil, resp(201, 4), nil, "201 4 []", "")
 	f(down("GET"), nil, resp(206, 0), nil, "503: the content of the response is not a valid int32: it is empty", "")
 	f(down("GET"), nil, resp(304, 70, "x-n", "7"), nil, "304 70 [{x-n 7}]", "")
+}
+
+// TestLookedAtConforms has bodies looked at, both ways, by who makes every demand that an exchange has to meet.
+func TestLookedAtConforms(t *testing.T) {
+	webtest.Run(t, func(t *testing.T, h web.Handler) *webtest.Gateway {
+		front, _ := requestsOf(t, binding.Server, "\n- { path: /, content: bytes }\n- { path: '/{x}', content: bytes }\n")
+		back, _ := requestsOf(t, binding.Client, "\n- { path: /, responses: [ { content: bytes } ] }\n- { path: '/{x}', responses: [ { content: bytes } ] }\n")
+		server := web.Serving(h)
+		client := web.Dialing(opener(func(ctx context.Context, r *web.Request) (web.Opened, error) {
+			y, err := server.OpenExchange(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			return back.opened(ctx, r, y), nil
+		}))
+		return &webtest.Gateway{Host: webtest.NewHost(), Holds: 128 << 10, Opener: web.Serving(handler(func(ctx context.Context, r *web.Request, x web.Served) error {
+			x, err := front.check(ctx, r, x)
+			if err != nil {
+				return err
+			}
+			return client.ServeExchange(ctx, r, x)
+		}))}
+	})
 }
 
 type handler func(context.Context, *web.Request, web.Served) error

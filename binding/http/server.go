@@ -21,6 +21,7 @@ type server struct {
 	asker     *asker // nil: nobody is asked
 	forwarded forwarding
 	overrides []override
+	requests  requests // nil: nothing is asked of them
 	methods   []Method
 	via       string // the value of the header, "" for none
 	engine    h1.Server
@@ -31,6 +32,10 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 	s := &server{
 		b: b, routes: binding.RoutesOf(b, &c.Routed, web.Protocol), access: newAccess(o.AccessControl),
 		asker: newAsker(b, o.Authorization), forwarded: newForwarding(o), overrides: o.overrides, methods: o.Methods,
+	}
+	var err error
+	if s.requests, err = newRequests(b, binding.Server, o.Requests); err != nil {
+		return nil, err
 	}
 	if o.Via != "" {
 		s.via = "1.1 " + string(o.Via)
@@ -163,7 +168,11 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 	if s.via != "" {
 		r.Header = append(r.Header, web.Field{Name: "via", Value: s.via})
 	}
-	// Here, with what is sent on, is the place to check a request against the option requests.
+	if s.requests != nil {
+		if x, err = s.requests.check(ctx, r, x); err != nil {
+			return err
+		}
+	}
 	return s.asker.refused(way.Exit.ServeExchange(ctx, r, x), asked)
 }
 

@@ -110,7 +110,7 @@ func (c *Conn) Open(p []byte) (n int, err error) {
 		return 0, err
 	}
 	c.opened.p = p
-	onDeep((*opening)(c))
+	deeps.Do((*opening)(c))
 	n, err = c.opened.n, c.opened.err
 	c.opened.p, c.opened.err = nil, nil
 	if err == nil || err == (later{}) {
@@ -122,10 +122,10 @@ func (c *Conn) Open(p []byte) (n int, err error) {
 	return n, err
 }
 
-// opening is the job of Open.
+// opening is the job of Open. It does not wait for anything, nor does sealing.
 type opening Conn
 
-func (c *opening) do() {
+func (c *opening) Do() {
 	r, t := &c.opened, &c.transport
 	t.now = true
 	for r.n = 0; ; {
@@ -144,7 +144,7 @@ func (c *opening) do() {
 func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
 	c.sealed.p = b[:min(len(b), batch)]
 	c.hold()
-	onDeep((*sealing)(c))
+	deeps.Do((*sealing)(c))
 	n, err = c.sealed.n, c.sealed.err
 	c.sealed.p, c.sealed.err = nil, nil
 	if err != nil && isOurAlert(err) { // which answers what was read, and is told there
@@ -156,7 +156,7 @@ func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
 // sealing is the job of Seal.
 type sealing Conn
 
-func (c *sealing) do() { c.sealed.n, c.sealed.err = c.tls.Write(c.sealed.p) }
+func (c *sealing) Do() { c.sealed.n, c.sealed.err = c.tls.Write(c.sealed.p) }
 
 // Read is part of net.Conn.
 func (c *Conn) Read(p []byte) (n int, err error) {

@@ -127,6 +127,9 @@ func (t *Transport) Broken() bool { return t.over.Load() }
 func (t *Transport) Gone() bool   { return t.dead() }
 func (t *Transport) Parted() bool { return t.life != nil && t.life.parted() }
 
+// Socket reports whether the bytes come by a socket, or a layer on one, and not from within the process.
+func (t *Transport) Socket() bool { return t.raw() || t.below != nil && t.below.raw() }
+
 // Buffered is what has come and was not taken. It is valid until something is received.
 func (t *Transport) Buffered() []byte {
 	if t.in == nil {
@@ -195,6 +198,17 @@ func (t *Transport) Fill() error {
 	}
 	t.Free()
 	return t.failed(err)
+}
+
+// Await is Fill for who has a small stack.
+func (t *Transport) Await() error {
+	if !t.raw() || len(t.head) > 0 {
+		return t.Fill()
+	}
+	if err := t.room(); err != nil {
+		return err
+	}
+	return t.io.fill(t)
 }
 
 // open waits for what comes through the layer.

@@ -74,6 +74,7 @@ func (p *pipe) serve(ctx context.Context, h Handler, r *Request) {
 var (
 	errUnanswered = errors.New("the exchange was not answered")
 	errTwice      = errors.New("the exchange was answered twice")
+	errStatus     = errors.New("the exchange cannot be answered with that status")
 	errNoHead     = errors.New("the exchange has no head yet")
 	errLong       = errors.New("the body is longer than was said")
 	errShort      = errors.New("the body is shorter than was said")
@@ -186,6 +187,8 @@ func (x served) Respond(r *Response) error {
 	switch {
 	case p.status != 0:
 		return errTwice
+	case r.Status < 100 || r.Status > 999 || r.Status == 101 && p.protocol == "":
+		return errStatus
 	case !r.Final() && !p.interim:
 		return nil
 	}

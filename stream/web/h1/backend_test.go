@@ -231,6 +231,9 @@ func TestRequests(t *testing.T) {
 			y.Close()
 		}
 	}
+	if n := p.dials(); n != 1 {
+		t.Errorf("there were %d connections: what cannot be sent does no harm", n)
+	}
 	s.End(nil)
 	p.close()
 	r.done()
@@ -293,6 +296,7 @@ func TestRetry(t *testing.T) {
 
 // TestStale is a request that may not be sent twice, and a server that has closed the connection before it comes.
 func TestStale(t *testing.T) {
+	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		closed := make(chan struct{})

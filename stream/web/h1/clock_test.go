@@ -217,6 +217,40 @@ func TestQuietTunnel(t *testing.T) {
 	})
 }
 
+// TestHalfTunnel is an upgraded connection of which one side has ended its direction long before the other.
+func TestHalfTunnel(t *testing.T) {
+	for _, first := range []string{"client", "server"} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+				request(in)
+				say(c, "HTTP/1.1 101 Up\nconnection: upgrade\nupgrade: x\n\nwelcome")
+				if first == "server" {
+					c.CloseWrite()
+				}
+				b, err := io.ReadAll(in)
+				if string(b) != "all I have" || err != nil {
+					t.Errorf("the server got %q, %v", b, err)
+				}
+				time.Sleep(time.Minute)
+				say(c, "bye")
+			})
+			c := r.bubbleClient(d)
+			c.say("GET / HTTP/1.1\n" + host + "connection: upgrade\nupgrade: x\n\n")
+			c.hear("HTTP/1.1 101 Switching Protocols\nconnection: upgrade\nupgrade: x\ndate: D\nserver: S\n\nwelcome")
+			if first == "server" {
+				time.Sleep(time.Minute)
+			}
+			c.say("all I have")
+			c.CloseWrite()
+			if first == "client" {
+				c.hear("bye")
+			}
+			c.ends("fin")
+			back.close()
+		})
+	}
+}
+
 // TestContinueLate is a server that never says 100: the client is asked for the body after a second.
 func TestContinueLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {

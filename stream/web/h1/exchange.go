@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
@@ -28,6 +29,8 @@ type exchange struct {
 	keep                  bool   // the connection goes on afterwards
 	trace, referer, agent string // of the request
 	labels                bool   // were evaluated
+
+	tunnel atomic.Bool // both directions are raw, and end separately
 
 	asking sync.Mutex // guards status and out against who asks for a body, if its client waits to be asked
 }
@@ -60,6 +63,9 @@ func (x *exchange) begin(v *serving) {
 	}
 	x.receiving.begin(f, h.Length)
 	x.out.begin()
+	if x.tunnel.Load() {
+		x.tunnel.Store(false)
+	}
 	x.status, x.went, x.asked, x.labels, x.keep = 0, false, false, false, !h.Close
 	x.describe()
 	if x.done {
@@ -169,7 +175,10 @@ func (x *exchange) label(resp *web.Response) {
 	x.scope.Label(func(e telemetry.Expression) (string, bool) { return x.attribute(e, resp) })
 }
 
-var errTwice = errors.New("the exchange was answered twice")
+var (
+	errTwice  = errors.New("the exchange was answered twice")
+	errStatus = errors.New("the exchange cannot be answered with that status")
+)
 
 // Respond is part of web.Served.
 func (x *exchange) Respond(r *web.Response) error {
@@ -177,11 +186,13 @@ func (x *exchange) Respond(r *web.Response) error {
 		x.asking.Lock()
 		defer x.asking.Unlock()
 	}
-	if x.status != 0 {
+	switch {
+	case x.status != 0:
 		return errTwice
-	}
-	if x.out.err != nil {
+	case x.out.err != nil:
 		return x.out.err
+	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.head.Upgrade == "":
+		return errStatus
 	}
 	b, err := http1.AppendFields(http1.AppendStatusLine(x.out.head(), r.Status), r.Header)
 	if err != nil {
@@ -212,6 +223,7 @@ func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
 			b = http1.AppendField(append(b, "connection: upgrade\r\n"...), "upgrade", x.head.Upgrade)
 		}
 		f, x.keep = raw, false
+		x.tunnel.Store(true)
 		x.receiving.begin(raw, 0)
 	case r.Status == 204:
 	case r.Length >= 0:

@@ -134,7 +134,7 @@ func (p *Peer) look() {
 	}
 }
 
-// Begin begins an exchange. The peer must have none.
+// Begin begins an exchange. The peer must have none. It is to be closed after an error too.
 func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Lock()
 	p.ctx, p.lost, p.looked = ctx, false, false
@@ -147,7 +147,10 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 			return err
 		}
 	}
-	if err := p.write(); err != nil {
+	if err := p.write(); err != nil { // nothing was sent, so that the link is as good as before
+		p.receiving.begin(absent, 0)
+		p.out.ended, p.final = true, true
+		p.sent.Store(true)
 		return err
 	}
 	stream.From(ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = p.link.Target })
@@ -234,6 +237,9 @@ func (p *Peer) write() error {
 func (p *Peer) Write(b []byte) (int, error) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
+	if p.out.frame == absent && len(b) > 0 {
+		return 0, errLong
+	}
 	n, err := p.out.Write(b)
 	return n, p.cause(err)
 }

@@ -26,37 +26,60 @@ type Server struct {
 
 // ServeConn serves the requests of a connection, one after the other. How the last one ended is the error; a client that
 // has ended the connection between two requests has done so in order.
+//
+// A connection that waits for a request is to have the smallest of stacks, 2 KiB. So the calls between conn.serve and the
+// system are few and shallow here, and what needs more is not among them: see turn.
 func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
 	v := s.newServing(ctx, c, about)
-	defer v.close()
-	err := v.run()
-	if v.lingers {
-		v.t.Linger(v.scope)
+	for !v.over {
+		if v.busy {
+			v.turn(v.t.Loop(v.step))
+		} else {
+			v.turn(v.t.Await())
+		}
 	}
-	return err
+	return v.close()
 }
 
-// run serves until the connection is over.
-func (v *serving) run() error {
-	for !v.over {
-		if err := v.t.Loop(v.step); err != nil {
-			if again(v.t, &v.nudged, err, v.waitOver) {
-				continue
-			}
-			return v.ended(err)
-		}
-		for v.next != nil && !v.over { // and what has come behind it
-			x := v.next
-			v.next = nil
-			v.over = !x.serve()
-			x.put()
-			if !v.over {
-				v.steps()
-			}
+// A connection is busy when it has had busyRequests.
+const busyRequests = 16
+
+// deeps are where requests are parsed and served of connections that are not busy: that takes a large stack, which would
+// stay with the goroutine. A busy connection serves its own, from within the loop that receives, which is faster.
+var deeps = conn.NewDeeps(64)
+
+// turn goes on after something has come, or err.
+//
+//go:noinline
+func (v *serving) turn(err error) {
+	switch {
+	case err != nil && again(v.t, &v.nudged, err, v.waitOver):
+		return
+	case err != nil:
+		v.over, v.err = true, v.ended(err)
+		return
+	case !v.busy:
+		deeps.Do((*stepping)(v))
+		v.busy = v.busy || v.served >= busyRequests
+	}
+	for v.next != nil && !v.over { // and what has come behind it
+		x := v.next
+		v.next = nil
+		v.over = !x.serve()
+		x.put()
+		if !v.over {
+			v.steps()
 		}
 	}
-	return v.ended(nil)
+	if v.over {
+		v.err = v.ended(nil)
+	}
 }
+
+// stepping is the job of serving what has come.
+type stepping serving
+
+func (s *stepping) Do() { (*serving)(s).steps() }
 
 // serving is one connection.
 type serving struct {
@@ -69,10 +92,12 @@ type serving struct {
 	limits http1.Limits
 	step   func() bool
 
-	next *exchange // begun by step, to be served outside of it
-	seen int       // bytes that were looked at of a head that is not complete
-	over bool
-	err  error // ended the connection
+	next   *exchange // begun by step, to be served outside of it
+	seen   int       // bytes that were looked at of a head that is not complete
+	served int       // requests
+	busy   bool      // serves its own requests
+	over   bool
+	err    error // ended the connection
 
 	fault   error // what came is no request
 	lingers bool  // the client may still send what nobody wants
@@ -83,7 +108,6 @@ type serving struct {
 	moved   int64      // how far its response was when it was looked at last; -1: it was not
 	looked  bool       // at a connection that waits for a request
 	leaving bool
-	undo    func()
 }
 
 func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info) *serving {
@@ -93,19 +117,25 @@ func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 	}
 	v.flow.Begin(v.scope)
 	v.limits.Head = min(int(v.scope.Limits().Head), conn.BufferSize)
-	v.step = v.steps
 	v.t = conn.NewTransport(v.scope.Host(), c, telemetry.Client)
+	v.step, v.busy = v.steps, !v.t.Socket()
 	v.t.Count(&v.flow)
 	v.t.Watch(v.look)
 	v.t.Expect(v.scope.Limits().Idle)
-	v.undo = v.scope.OnLeave(v.leave)
+	v.scope.OnLeave(v.leave)
+	v.scope.OnEnd(func(error) { v.t.Done() })
+	if _, pipe := c.(*conn.PipeConn); pipe {
+		v.served = busyRequests // testing/synctest does not let its goroutines use stacks that others have made
+	}
 	return v
 }
 
 // close gives back what the connection holds.
-func (v *serving) close() {
-	v.undo()
-	v.t.Done()
+func (v *serving) close() error {
+	if v.lingers {
+		v.t.Linger(v.scope)
+	}
+	return v.err
 }
 
 // look is called about once a second.
@@ -124,7 +154,7 @@ func (v *serving) look() {
 		v.moved = v.current.out.progress()
 	case v.t.Gone():
 		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "rst"})
-	case v.current.out.progress() == v.moved && v.moved > 0 && v.t.Parted():
+	case v.current.out.progress() == v.moved && v.moved > 0 && !v.current.tunnel.Load() && v.t.Parted():
 		// What it was sent so far is not whole, and nothing comes: it will hardly wait for that.
 		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "gone"})
 	default:
@@ -226,10 +256,10 @@ func (v *serving) steps() bool {
 			v.next = x
 			return false
 		}
-		ok := x.serve()
+		v.served++
+		v.over = !x.serve()
 		x.put()
-		if !ok {
-			v.over = true
+		if v.over {
 			return false
 		}
 	}

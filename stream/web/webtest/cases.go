@@ -54,6 +54,7 @@ var cases = []struct {
 	{"no answer", noAnswer},
 	{"two answers", twice},
 	{"the handler changes the request", changed},
+	{"answers that are none", noStatus},
 }
 
 func hello(_ context.Context, r *web.Request, x web.Served) error {
@@ -718,6 +719,15 @@ func wrongRequest(t *test) {
 		got <- err
 		return err
 	}))
+	y := t.open(request("GET", "/again", nil))
+	if n, err := io.WriteString(y, "x"); n != 0 || err == nil {
+		t.Error("a byte of a body that there is not is taken")
+	}
+	y.End(nil)
+	if a := t.receive(y); a.body != "again" || a.err != nil {
+		t.Errorf("got %+v", a)
+	}
+	y.Close()
 	for _, written := range []int{9, 11} {
 		r := request("POST", "/", nil)
 		r.Length = 10
@@ -1074,6 +1084,25 @@ func twice(t *test) {
 		t.Errorf("got %+v", a)
 	}
 	t.works()
+}
+
+// noStatus is a handler that answers with a status that there is not, or that it may not give.
+func noStatus(t *test) {
+	t.serve(again(func(_ context.Context, r *web.Request, x web.Served) error {
+		var status int
+		fmt.Sscanf(r.Path, "/%d", &status)
+		if err := x.Respond(&web.Response{Status: status, Length: -1}); err == nil {
+			return nil
+		} else {
+			return err
+		}
+	}))
+	for _, status := range []string{"/0", "/7", "/-1", "/99", "/1000", "/101"} {
+		if a := t.do(request("GET", status, nil), ""); a.head.Status != 502 || a.body != "" {
+			t.Errorf("%s: got %+v", status, a)
+		}
+		t.works()
+	}
 }
 
 // changed is a handler that makes use of its right to change the request: how the answer is framed depends on what came.

@@ -1,0 +1,5 @@
+//go:build race
+
+package coremodel
+
+const raced = true

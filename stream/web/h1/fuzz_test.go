@@ -1,0 +1,109 @@
+package h1_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/web/h1"
+	"gozilla/stream/web/webtest"
+)
+
+// blameless fails the test if a fault of ours was contained.
+func (r *rig) blameless() {
+	r.Helper()
+	entries, _, _ := r.host.Log.Since(0)
+	for _, e := range entries {
+		if e.Record != nil && e.Record.Reason == "internal error" {
+			r.Errorf("a fault of ours: %s", e.Record.Err)
+		}
+	}
+}
+
+// FuzzServer is a client that says anything, in two pieces, and ends: so does the server.
+func FuzzServer(f *testing.F) {
+	for _, c := range conversations {
+		if len(c.say) < 2000 {
+			f.Add([]byte(crlf(c.say)), uint16(len(c.say)/2), len(c.say)%2 == 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte, at uint16, relayed bool) {
+		r := &rig{t, webtest.NewHost()}
+		var h web.Handler = webtest.Func(app)
+		if relayed {
+			h = web.Dialing(web.Serving(h))
+		}
+		c := r.client(r.pipes(&h1.Server{Node: node("server"), Handler: h}))
+		go func() { // ends with what is said, or with the connection
+			n := min(int(at), len(b))
+			if _, err := c.Write(b[:n]); err == nil {
+				if _, err = c.Write(b[n:]); err == nil {
+					c.CloseWrite()
+				}
+			}
+		}()
+		c.SetReadDeadline(time.Now().Add(patience))
+		if _, err := io.Copy(io.Discard, c.Conn); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("it does not end: %v", err)
+		}
+		c.Close()
+		r.done()
+		r.blameless()
+	})
+}
+
+// FuzzPeer is a server that says anything, and ends: so does the exchange, and a body that was cut off is not whole.
+func FuzzPeer(f *testing.F) {
+	for _, s := range []string{
+		"HTTP/1.1 200 OK\ncontent-length: 2\n\nok", "HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n2\nok\n0\nx: y\n\n",
+		"HTTP/1.1 103 Hints\n\nHTTP/1.1 204 OK\n\n", "HTTP/1.0 200 OK\n\nall", "HTTP/1.1 101 Up\nconnection: upgrade\nupgrade: x\n\nraw",
+	} {
+		f.Add([]byte(crlf(s)), "GET", "")
+		f.Add([]byte(crlf(s)), "HEAD", "x")
+		f.Add([]byte(crlf(s)), "CONNECT", "")
+	}
+	f.Fuzz(func(t *testing.T, b []byte, method, protocol string) {
+		r := &rig{t, webtest.NewHost()}
+		p := r.pool(r.pipes(r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
+			if request(in) != "" {
+				c.Write(b)
+			}
+		})))
+		s := stream.Begin(r.context(), node("test"))
+		y, err := p.OpenExchange(s, &web.Request{Method: method, Authority: "a:1", Path: "/", Protocol: protocol, Interim: len(b)%2 == 0})
+		if err == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			stop := context.AfterFunc(ctx, func() { t.Error("it does not end"); s.Cancel(nil) })
+			y.Flush()
+			for {
+				resp, err := y.Response()
+				if err != nil {
+					break
+				}
+				if resp.Final() {
+					length := resp.Length
+					n, err := io.Copy(io.Discard, onlyReader{y})
+					if err == nil && length >= 0 && n != length && method != "HEAD" && resp.Status != 304 {
+						t.Errorf("got %d bytes of %d, and no error", n, length)
+					}
+					break
+				}
+			}
+			y.Close()
+			stop()
+			cancel()
+		}
+		s.End(nil)
+		p.close()
+		r.done()
+		r.blameless()
+	})
+}
+
+type onlyReader struct{ io.Reader }

@@ -1,0 +1,100 @@
+package h1_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/web/h1"
+	"gozilla/stream/web/webtest"
+	"gozilla/telemetry"
+)
+
+// record waits for the record of an exchange.
+func (r *rig) record() telemetry.Record {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for seq := uint64(0); ; {
+		entries, next, _ := r.host.Log.Since(seq)
+		for _, e := range entries {
+			if e.Record != nil && e.Record.Connection != 0 {
+				return *e.Record
+			}
+		}
+		if seq = next; r.host.Log.Wait(ctx, seq) != nil {
+			r.Fatal("there is no record")
+		}
+	}
+}
+
+// TestRecords is what is known of an exchange in the end.
+func TestRecords(t *testing.T) {
+	for _, c := range []struct {
+		say    string
+		status int
+		by     telemetry.Side
+		reason string
+		sent   int64
+		got    int64
+	}{
+		{"GET / HTTP/1.1\n" + host + "user-agent: me\nreferer: you\n\n", 200, telemetry.Client, "fin", 12, 0},
+		{"POST /echo HTTP/1.1\n" + host + "user-agent: me\nreferer: you\ntransfer-encoding: chunked\n\n4\nbody\n0\n\n", 200, telemetry.Client, "fin", 4, 4},
+		{"GET /error HTTP/1.1\n" + host + "user-agent: me\nreferer: you\n\n", 502, telemetry.Gateway, "error", 0, 0},
+		{"GET /cut HTTP/1.1\n" + host + "user-agent: me\nreferer: you\n\n", 200, telemetry.Gateway, "error", 4, 0},
+		{"POST /echo HTTP/1.1\n" + host + "user-agent: me\nreferer: you\ncontent-length: 10\n\nbody", 400, telemetry.Client, "truncated", 0, 4},
+		{"POST /echo HTTP/1.1\n" + host + "user-agent: me\nreferer: you\ntransfer-encoding: chunked\n\nx", 400, telemetry.Client, "invalid", 0, 0},
+	} {
+		r := &rig{t, webtest.NewHost()}
+		cl := r.client(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
+			if q.Path == "/cut" {
+				x.Respond(&web.Response{Status: 200, Length: 10})
+				io.WriteString(x, "half")
+				x.Flush()
+				return io.ErrNoProgress
+			}
+			return app(ctx, q, x)
+		})}))
+		cl.say(c.say)
+		cl.CloseWrite()
+		io.Copy(io.Discard, cl.Conn)
+		cl.Close()
+		got := r.record()
+		if got.HTTP.Status != c.status || got.By != c.by || got.Reason != c.reason || got.Sent != c.sent || got.Received != c.got {
+			t.Errorf("%.30q: got %d, %q %q (%s), %d sent, %d received", c.say, got.HTTP.Status, got.By, got.Reason, got.Err, got.Sent, got.Received)
+		}
+		if h := got.HTTP; got.Authority != "x" || h.Agent != "me" || h.Referer != "you" || h.Version != "HTTP/1.1" || h.Scheme != "http" || len(h.Trace) != 55 ||
+			!strings.HasPrefix(c.say, h.Method+" "+h.Path+" ") {
+			t.Errorf("got %+v", got)
+		}
+		r.done()
+	}
+}
+
+// TestRecordsOfBackends is the same where it was the server.
+func TestRecordsOfBackends(t *testing.T) {
+	for _, c := range []struct {
+		say    string
+		status int
+		reason string
+	}{
+		{"", 503, "truncated"}, {"garbage\n\n", 502, "invalid"}, {"HTTP/1.1 200 OK\ncontent-length: 10\n\nhalf", 200, "truncated"},
+	} {
+		r := &rig{t, webtest.NewHost()}
+		d, back := r.relay((*rig).pipes, func(c2 conn.Conn, in *bufio.Reader, _ int) { request(in); say(c2, c.say) })
+		cl := r.client(d)
+		cl.say("GET / HTTP/1.1\n" + host + "\n")
+		cl.CloseWrite()
+		io.Copy(io.Discard, cl.Conn)
+		if got := r.record(); got.HTTP.Status != c.status || got.By != telemetry.Server || got.Reason != c.reason || got.Target != "target" {
+			t.Errorf("%q: got %d, %q %q (%s)", c.say, got.HTTP.Status, got.By, got.Reason, got.Err)
+		}
+		cl.Close()
+		back.close()
+		r.done()
+	}
+}
