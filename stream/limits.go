@@ -29,8 +29,10 @@ type Limits struct {
 	// The longest time that a TLS handshake may take, on either side. Also set with
 	// zilla.binding.tls.handshake.timeout, in seconds.
 	Handshake time.Duration
-	// The longest time that a message, or a head of HTTP's, may stand still while it comes or goes.
+	// The longest time that the body of an HTTP message may stand still while it comes or goes.
 	Body time.Duration
+	// The longest time that an HTTP response may stand still whose length was not said, such as a stream of events.
+	Pause time.Duration
 	// The longest time until a server that was sent a request begins to answer.
 	Answer time.Duration
 	// The longest time that an HTTP connection waits for its next request.
@@ -62,6 +64,7 @@ func (l *Limits) Defaults() {
 	l.HeadTime = 10 * time.Second
 	l.Handshake = 10 * time.Second
 	l.Body = 30 * time.Second
+	l.Pause = time.Hour
 	l.Answer = 60 * time.Second
 	l.Idle = 75 * time.Second
 	l.Spare = 50 * time.Second

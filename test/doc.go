@@ -14,6 +14,16 @@
 //	tls_live_test.go      certificates, trust and revocations that change under load
 //	tls_scan_test.go      what testssl and sslscan find
 //	tls_upstream_test.go  zilla's checks of its examples
+//	http_examples_test.go the examples of HTTP, by the commands of their READMEs
+//	http_upstream_test.go what zilla's examples of HTTP show
+//	http_curl_test.go     curl, before a server of Go, nginx and the echo
+//	http_peers_test.go    clients and servers of Python and Node
+//	http_backend_test.go  servers that keep connections, end them, or are away; a full pool; the end of the gateway
+//	http_badinput_test.go clients and servers that break the rules of HTTP
+//	http_slow_test.go     slowhttptest
+//	http_browser_test.go  pages of other origins, in Chromium
+//	http_jwt_test.go      tokens, good and bad, and sets of keys
+//	http_observe_test.go  access logs, traces, metrics
 //	corpus_test.go        configurations made from building blocks, with the verdict known by construction
 //
 // It is a module of its own, so that the libraries that it needs are none of gozilla's.

@@ -21,6 +21,12 @@ want testssl testssl.sh
 want hexdump bsdextrautils
 want dig dnsutils
 want ps procps
+want python3 python3
+want node nodejs
+want slowhttptest slowhttptest
+# Any Chromium will do; Ubuntu has none among its packages.
+command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+	want chromium-headless-shell chromium-headless-shell
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
 # Of the two netcats of Debian the tests are written for the one of OpenBSD.
 nc -h 2>&1 | grep -q OpenBSD || missing="$missing netcat-openbsd"

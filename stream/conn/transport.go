@@ -117,7 +117,7 @@ func (t *Transport) Late() bool { return t.readLate.Load() }
 // Break makes everything that receives or sends return, now and later. Any goroutine may call it.
 func (t *Transport) Break() {
 	t.over.Store(true)
-	t.SetDeadline(past)
+	t.Stop() // also sends that begin later, and would set a deadline of their own
 }
 
 // Broken reports whether Break was called.

@@ -35,7 +35,7 @@ func Relay(ctx context.Context, r *Request, x Served, o Opener) error {
 	if err != nil && !errors.As(err, new(*sendError)) {
 		return err
 	} // else the server may have answered all the same
-	return answer(r, x, y, nil)
+	return answer(ctx, r, x, y, nil)
 }
 
 // atHand is how much of the body has come already.
@@ -53,7 +53,7 @@ func relayBeside(ctx context.Context, r *Request, x Served, y Opened) error {
 		u.goAhead()
 	}
 	go u.run(stream.From(ctx))
-	err := answer(r, x, y, u)
+	err := answer(ctx, r, x, y, u)
 	if err == nil {
 		u.over()
 		<-u.done // the server may go on to take the body; if it does not, that is noticed
@@ -114,7 +114,7 @@ func (u *upload) run(s *stream.Scope) {
 }
 
 // answer relays the response. u is the body that is on its way meanwhile, or nil.
-func answer(r *Request, x Served, y Opened, u *upload) error {
+func answer(ctx context.Context, r *Request, x Served, y Opened, u *upload) error {
 	var resp *Response
 	for resp == nil || !resp.Final() {
 		var err error
@@ -141,7 +141,7 @@ func answer(r *Request, x Served, y Opened, u *upload) error {
 			u.goAhead()
 			<-u.done
 		}
-		return duplex(x, y)
+		return duplex(stream.From(ctx), x, y)
 	}
 	if u != nil && r.Continue { // a client that was not asked for its body before need not be any more
 		u.over()
@@ -150,13 +150,13 @@ func answer(r *Request, x Served, y Opened, u *upload) error {
 }
 
 // duplex relays raw bytes both ways.
-func duplex(x Served, y Opened) error {
+func duplex(s *stream.Scope, x Served, y Opened) error {
 	if err := x.Flush(); err != nil {
 		return err
 	}
 	up := make(chan error, 1)
 	go func() { // ends with its direction, or when the other one has failed
-		err := pump(y, x)
+		err := stream.Contained(s, func() error { return pump(y, x) })
 		if err != nil {
 			y.StopRead()
 		}

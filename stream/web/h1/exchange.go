@@ -61,7 +61,7 @@ func (x *exchange) begin(v *serving) {
 	if h.Chunked {
 		f = chunked
 	}
-	x.receiving.begin(f, h.Length)
+	x.receiving.begin(f, h.Length, v.scope.Limits().Body)
 	x.out.begin()
 	if x.tunnel.Load() {
 		x.tunnel.Store(false)
@@ -224,7 +224,7 @@ func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
 		}
 		f, x.keep = raw, false
 		x.tunnel.Store(true)
-		x.receiving.begin(raw, 0)
+		x.receiving.begin(raw, 0, 0)
 	case r.Status == 204:
 	case r.Length >= 0:
 		b = http1.AppendInt(b, "content-length", r.Length)

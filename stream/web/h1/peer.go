@@ -86,14 +86,8 @@ func (p *Peer) take(l Link) {
 	p.link, p.receiving.t, p.out.t = l, t, t
 	p.mu.Unlock()
 	t.Watch(p.look)
-	stream.AfterFunc(l.Scope, func() { breakOff(t) })
+	stream.AfterFunc(l.Scope, t.Break)
 	l.Scope.OnLeave(p.leave)
-}
-
-// breakOff makes all that waits for t return. A send that begins later would set a deadline of its own after Break.
-func breakOff(t *conn.Transport) {
-	t.Break()
-	t.Stop()
 }
 
 // leave ends the link, after its exchange.
@@ -121,7 +115,7 @@ func (p *Peer) look() {
 	case p.ctx != nil:
 		switch {
 		case p.ctx.Err() != nil:
-			breakOff(t)
+			t.Break()
 		case !p.looked && p.sent.Load() && !p.answered.Load() && t.Parted(): // before it was asked, perhaps
 			p.looked = true
 			nudge(t, &p.nudge)
@@ -141,14 +135,14 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Unlock()
 	p.req, p.open, p.got, p.final, p.interim = r, true, false, false, 0
 	p.answered.Store(false)
-	p.receiving.begin(raw, 0)
+	p.receiving.begin(raw, 0, 0)
 	if p.used && !retries(r) && p.since != p.link.Scope.Host().Sweeper.Now() && p.receiving.t.Parted() {
 		if err := p.again(); err != nil {
 			return err
 		}
 	}
 	if err := p.write(); err != nil { // nothing was sent, so that the link is as good as before
-		p.receiving.begin(absent, 0)
+		p.receiving.begin(absent, 0, 0)
 		p.out.ended, p.final = true, true
 		p.sent.Store(true)
 		return err
@@ -402,10 +396,11 @@ func (p *Peer) parse(b []byte) error {
 
 // frameOf says how the body is framed.
 func (p *Peer) frameOf() {
+	limits := p.link.Scope.Limits()
 	switch status := p.head.Status; {
 	case p.resp.Switches(p.req):
 		p.resp.Length = -1
-		p.receiving.begin(raw, 0)
+		p.receiving.begin(raw, 0, 0)
 		p.out.body(raw, 0)
 		p.out.ended = false
 		return
@@ -413,13 +408,13 @@ func (p *Peer) frameOf() {
 		if status == 204 {
 			p.resp.Length = 0
 		}
-		p.receiving.begin(absent, 0)
+		p.receiving.begin(absent, 0, 0)
 	case p.head.Chunked:
-		p.receiving.begin(chunked, 0)
+		p.receiving.begin(chunked, 0, limits.Pause)
 	case p.head.Length >= 0:
-		p.receiving.begin(length, p.head.Length)
+		p.receiving.begin(length, p.head.Length, limits.Body)
 	default:
-		p.receiving.begin(raw, 0)
+		p.receiving.begin(raw, 0, limits.Pause)
 	}
 	if p.req.Length == 0 { // what it asked to follow does not
 		p.out.ended = true
@@ -470,13 +465,13 @@ func (p *Peer) Close() error {
 	p.open = false
 	if !whole(p.req) { // somebody may be writing
 		if !p.sent.Load() {
-			breakOff(p.receiving.t)
+			p.receiving.t.Break()
 		}
 		p.writing.Lock()
 		defer p.writing.Unlock()
 	}
 	if !p.whole() {
-		breakOff(p.receiving.t)
+		p.receiving.t.Break()
 		p.out.err = net.ErrClosed
 	}
 	p.receiving.t.Expect(0)

@@ -36,11 +36,13 @@ type receiving struct {
 	stopped atomic.Bool
 	nudged  *atomic.Bool // see nudge
 	ready   func() error // called before waiting; may be nil
+
+	patience time.Duration // for which the body may stand still; 0: for ever
 }
 
 // begin makes in ready for the body of a message.
-func (in *receiving) begin(f framing, n int64) {
-	in.frame, in.left, in.err = f, n, nil
+func (in *receiving) begin(f framing, n int64, patience time.Duration) {
+	in.frame, in.left, in.err, in.patience = f, n, nil, patience
 	in.done = f == absent || f == length && n == 0
 	if f == chunked {
 		in.chunks.Reset()
@@ -133,9 +135,7 @@ func (in *receiving) fill() error {
 			return in.fail(err)
 		}
 	}
-	if in.frame != raw {
-		in.t.Expect(in.t.Stall)
-	}
+	in.t.Expect(in.patience)
 	err := in.t.Fill()
 	for err != nil && again(in.t, in.nudged, err, in.over) {
 		err = in.t.Fill()
