@@ -165,9 +165,6 @@ func (s *Scope) ID() uint64 { return s.id }
 // Host is what the scope lives on.
 func (s *Scope) Host() *Host { return s.host }
 
-// Start is when the scope began.
-func (s *Scope) Start() time.Time { return s.start }
-
 // Limits bounds what may be done on behalf of the scope.
 func (s *Scope) Limits() *Limits { return s.host.Limits }
 
@@ -236,6 +233,9 @@ func (s *Scope) Mark(p Phase) {
 		s.marks[p].CompareAndSwap(0, max(1, int64(time.Since(s.start))))
 	}
 }
+
+// At is when a phase was reached, or when the scope began if it was not yet.
+func (s *Scope) At(p Phase) time.Time { return s.start.Add(time.Duration(s.marks[p].Load())) }
 
 // SetRecord lets a binding add to the scope's record what only it knows. f runs under the scope's lock.
 func (s *Scope) SetRecord(f func(*telemetry.Record)) {

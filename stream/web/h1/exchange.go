@@ -194,6 +194,7 @@ func (x *exchange) Respond(r *web.Response) error {
 	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.head.Upgrade == "":
 		return errStatus
 	}
+	has := look(r.Header)
 	b, err := http1.AppendFields(http1.AppendStatusLine(x.out.head(), r.Status), r.Header)
 	if err != nil {
 		return err
@@ -207,13 +208,13 @@ func (x *exchange) Respond(r *web.Response) error {
 	}
 	x.status = r.Status
 	x.scope.Mark(stream.FirstByte)
-	x.out.set(append(x.frameOf(b, r), crlf...))
+	x.out.set(append(x.frameOf(b, r, has), crlf...))
 	x.label(r)
 	return nil
 }
 
 // frameOf chooses how the body is framed, and appends what says so, and whether the connection goes on.
-func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
+func (x *exchange) frameOf(b []byte, r *web.Response, has ours) []byte {
 	f := absent
 	bodyless := x.head.Method == "HEAD" || r.Status == 304 // the handler may have changed the request
 	switches := r.Status == 101 || x.head.Method == "CONNECT" && r.Status/100 == 2
@@ -240,10 +241,10 @@ func (x *exchange) frameOf(b []byte, r *web.Response) []byte {
 		f = absent
 	}
 	x.out.body(f, max(r.Length, 0))
-	if !r.Header.Has("date") {
-		b = appendDate(b, x.scope.Start())
+	if !has.date {
+		b = appendDate(b, x.scope.At(stream.FirstByte))
 	}
-	if x.v.Name != "" && !r.Header.Has("server") {
+	if x.v.Name != "" && !has.server {
 		b = http1.AppendField(b, "server", x.v.Name)
 	}
 	if x.keep && (x.v.leaves() || x.stopped.Load() || x.head.Continue && !x.asked && !x.done) {

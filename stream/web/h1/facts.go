@@ -30,6 +30,33 @@ func appendDate(dst []byte, now time.Time) []byte {
 	return append(dst, d.line...)
 }
 
+// ours says of which fields that we would add a header has its own.
+type ours struct{ date, server bool }
+
+// anyHTTP begins the value of alt-svc that stands for the version which is spoken, whatever that is, as zilla has it; in
+// HTTP/1.1 that is written as its ALPN name, percent-encoded (RFC 7838, section 3).
+const (
+	anyHTTP  = "http="
+	thisHTTP = "http%2F1.1="
+)
+
+// look looks for them, and puts this version into alt-svc.
+func look(h web.Header) (has ours) {
+	for i := range h {
+		switch f := &h[i]; f.Name {
+		case "date":
+			has.date = true
+		case "server":
+			has.server = true
+		case "alt-svc":
+			if rest, ok := strings.CutPrefix(f.Value, anyHTTP); ok {
+				f.Value = thisHTTP + rest
+			}
+		}
+	}
+	return has
+}
+
 // traceSize is the length of a traceparent of version 00 (W3C Trace Context, section 3.2).
 const traceSize = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 

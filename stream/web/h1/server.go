@@ -108,6 +108,8 @@ type serving struct {
 	moved   int64      // how far its response was when it was looked at last; -1: it was not
 	looked  bool       // at a connection that waits for a request
 	leaving bool
+
+	cancelled bool // the exchange was, when it was looked at last
 }
 
 func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info) *serving {
@@ -124,9 +126,6 @@ func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 	v.t.Expect(v.scope.Limits().Idle)
 	v.scope.OnLeave(v.leave)
 	v.scope.OnEnd(func(error) { v.t.Done() })
-	if _, pipe := c.(*conn.PipeConn); pipe {
-		v.served = busyRequests // testing/synctest does not let its goroutines use stacks that others have made
-	}
 	return v
 }
 
@@ -150,6 +149,11 @@ func (v *serving) look() {
 		}
 	case v.current == nil:
 		return
+	case v.current.scope.Err() != nil && v.cancelled:
+		v.t.Break() // it had a second to say why
+	case v.current.scope.Err() != nil:
+		v.cancelled = true
+		v.current.StopRead()
 	case v.moved < 0:
 		v.moved = v.current.out.progress()
 	case v.t.Gone():
@@ -188,7 +192,7 @@ func (v *serving) waitOver() bool { return v.t.Late() || v.scope.Err() != nil ||
 // begins and ends enclose an exchange.
 func (v *serving) begins(x *exchange) {
 	v.mu.Lock()
-	v.current, v.moved = x, -1
+	v.current, v.moved, v.cancelled = x, -1, false
 	v.mu.Unlock()
 }
 
