@@ -252,7 +252,6 @@ type pieces struct {
 	web.Stream
 	left    []string
 	end     error
-	flushed int
 	stopped bool
 }
 

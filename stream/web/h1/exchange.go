@@ -125,7 +125,6 @@ func (x *exchange) receives() bool {
 func (x *exchange) put() {
 	x.v, x.receiving.t, x.out.t = nil, nil, nil
 	x.trace, x.referer, x.agent = "", "", ""
-	x.req = web.Request{}
 	exchanges.Put(x)
 }
 

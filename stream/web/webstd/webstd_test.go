@@ -152,7 +152,7 @@ var mux = func() *http.ServeMux {
 	})
 	f("/304", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Etag", `"x"`); w.WriteHeader(304) })
 	f("/404", http.NotFound)
-	f("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere?x=y", 302) })
+	f("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere?x=y", http.StatusFound) })
 	f("/trailers", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Declared, X-Absent")
 		io.WriteString(w, "body")
