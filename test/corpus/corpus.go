@@ -211,7 +211,7 @@ var changes = []change{
 	{name: "binding with a bad name", verdict: Wrong, from: `bindings:`, to: "bindings:\n  \"a b\": {type: echo, kind: server}", placed: true},
 	{name: "bindings in a list", verdict: Wrong, from: `bindings:`, to: "bindings: []\nx:"},
 	{name: "unknown guard", verdict: Wrong, from: `exit: back`, to: "exit: back\nguarded:\n  nobody: [role]"},
-		{name: "unknown guard type", verdict: Wrong, from: `bindings:`, to: "guards:\n  jwt:\n    type: jot\nbindings:"},
+	{name: "unknown guard type", verdict: Wrong, from: `bindings:`, to: "guards:\n  jwt:\n    type: jot\nbindings:"},
 	{name: "vault without a file", verdict: Wrong, from: `bindings:`, to: "vaults:\n  keys:\n    type: filesystem\n    options:\n      keys:\n        store: nowhere.p12\nbindings:"},
 	{name: "unbuilt catalog", verdict: Wrong, from: `bindings:`, to: "catalogs:\n  all:\n    type: inline\nbindings:"},
 	{name: "unbuilt store", verdict: Wrong, from: `bindings:`, to: "stores:\n  all:\n    type: memory\nbindings:"},

@@ -415,7 +415,6 @@ func stuck(count *atomic.Int64) int64 {
 }
 
 func pressureUp(t *test) {
-	n := 2*t.g.Holds + 1<<20
 	read := make(chan struct{})
 	var got atomic.Int64
 	t.serve(func(_ context.Context, r *web.Request, x web.Served) error {
@@ -427,6 +426,7 @@ func pressureUp(t *test) {
 		}
 		return web.Reply(x, 200, nil, nil)
 	})
+	n := 2*t.g.Holds + 1<<20
 	r := request("POST", "/", nil)
 	r.Length = int64(n)
 	y := t.open(r)
