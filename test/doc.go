@@ -15,11 +15,13 @@
 //	tls_scan_test.go      what testssl and sslscan find
 //	tls_upstream_test.go  zilla's checks of its examples
 //	http_examples_test.go the examples of HTTP, by the commands of their READMEs
+//	http_guide_test.go    what docs/http.md says
 //	http_upstream_test.go what zilla's examples of HTTP show
 //	http_curl_test.go     curl, before a server of Go, nginx and the echo
 //	http_peers_test.go    clients and servers of Python and Node
 //	http_backend_test.go  servers that keep connections, end them, or are away; a full pool; the end of the gateway
 //	http_badinput_test.go clients and servers that break the rules of HTTP
+//	http_poison_test.go   servers that say more than they were asked
 //	http_slow_test.go     slowhttptest
 //	http_browser_test.go  pages of other origins, in Chromium
 //	http_jwt_test.go      tokens, good and bad, and sets of keys

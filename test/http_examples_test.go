@@ -50,7 +50,10 @@ func TestExampleHTTPProxy(t *testing.T) {
 	m.get(page, "/old/page.html")
 	m.get(page, "?again")
 	m.get("<!DOCTYPE html>", "?part")
-	m.get("5\n", "/requests")
+	// A connection that has answered may not be back yet when the next request comes.
+	if out, err := m.says("/requests"); err != nil || !regexp.MustCompile(`\A[2-5]\n\z`).MatchString(out) {
+		t.Errorf("the connection has had %q requests, %v", out, err)
+	}
 	g.stdout.await(t, g, `"GET /page\.html\?part HTTP/1\.1" 206 15 "-" "curl/`)
 	g.terminate()
 }

@@ -16,13 +16,14 @@ import (
 // meanwhile, and it costs little memory.
 func TestSlowHTTPTest(t *testing.T) {
 	tool := need(t, "slowhttptest", "slowhttptest")
-	const connections = 150
+	const connections = 100
 	for _, c := range []struct{ name, args, record string }{
 		{"head", "-H -i 1 -t GET", `"slow head"`},
 		{"body", "-B -i 5 -s 8192 -t POST", `"slow body"`},
 		{"reader", "-X -w 1 -y 2 -z 1 -n 5 -k 1 -t GET", `"slow reader"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 				io.Copy(io.Discard, r.Body)
 				if r.URL.Path == "/big" {
