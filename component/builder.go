@@ -80,7 +80,7 @@ func (b *Builder) emit(s *stream.Scope, warning bool, id, format string, a []any
 		ID: id, Message: fmt.Sprintf(format, a...), Warning: warning,
 	}
 	if s != nil {
-		e.Scope = s.ID()
+		e.Scope = s.Connection()
 	}
 	b.Host.Log.Event(e)
 }

@@ -27,7 +27,7 @@ func (s *Scope) Fault(recovered any) error {
 	err := &Cut{By: telemetry.Gateway, Why: "internal error", Err: cause}
 	s.host.Log.Event(&telemetry.Event{
 		Time: time.Now(), Namespace: "engine", Name: "events", ID: "engine.stream.failed",
-		Message: err.Error(), Scope: s.ID(), Warning: true,
+		Message: err.Error(), Scope: s.Connection(), Warning: true,
 	})
 	return err
 }

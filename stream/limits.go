@@ -22,7 +22,8 @@ type Limits struct {
 	Connections Count
 	// The longest time that dialling may take, over all addresses of a name, its resolution included.
 	Dial time.Duration
-	// The most bytes that may be read before it is decided where a stream goes, such as a ClientHello.
+	// The most bytes that may be read before it is decided where a stream goes, such as a ClientHello, and the most that
+	// the head of an HTTP/1.1 message may have, which is 32 KiB at the most.
 	Head Count
 	// The longest time until the bytes are there that decide where a stream goes.
 	HeadTime time.Duration `config:"headtime"`

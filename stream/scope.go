@@ -162,8 +162,19 @@ func (s *Scope) Value(key any) any {
 // ID tells the scope from all others of the process.
 func (s *Scope) ID() uint64 { return s.id }
 
+// Connection is the id of the connection that the scope is, or is part of.
+func (s *Scope) Connection() uint64 {
+	for s.parent != nil {
+		s = s.parent
+	}
+	return s.id
+}
+
 // Host is what the scope lives on.
 func (s *Scope) Host() *Host { return s.host }
+
+// Start is when the scope began.
+func (s *Scope) Start() time.Time { return s.start }
 
 // Limits bounds what may be done on behalf of the scope.
 func (s *Scope) Limits() *Limits { return s.host.Limits }

@@ -50,9 +50,6 @@ func TestHTTPTooMuchSaid(t *testing.T) {
 	g := start(t, hosting(port, end, "exit: out"), "--records")
 	for path := range said {
 		t.Run(path[1:], func(t *testing.T) {
-			if path == "/later" {
-				t.Skip("a fault of the gateway: it takes what came while nobody asked for the answer to the next request")
-			}
 			for range 3 {
 				method := "GET"
 				if path == "/head" {
@@ -79,7 +76,6 @@ func TestHTTPTooMuchSaid(t *testing.T) {
 
 // A server that never comes to the point is not listened to for longer than one that says nothing.
 func TestHTTPEndlessInterim(t *testing.T) {
-	t.Skip("a fault of the gateway: every interim answer begins the limit answer anew")
 	end, port := freePort(t), freePort(t)
 	serving(t, end, func(c *net.TCPConn) {
 		defer c.Close()
@@ -95,14 +91,22 @@ func TestHTTPEndlessInterim(t *testing.T) {
 	})
 	g := start(t, hosting(port, end, "exit: out"), append(limit("answer", "500ms"), "--records")...)
 	c := call(t, port).says(plainGet)
-	within(t, "the end", 8*time.Second, func() { io.Copy(io.Discard, c) })
-	g.exchange(t, "")
+	within(t, "the end", 8*time.Second, func() {
+		for {
+			r, _ := c.hears("GET")
+			if r.StatusCode >= 200 {
+				if r.StatusCode != http.StatusBadGateway {
+					t.Errorf("it gets %s", r.Status)
+				}
+				return
+			}
+		}
+	})
 	g.terminate()
 }
 
 // Who asks for many hosts does not take all connections away from others.
 func TestHTTPManyAuthorities(t *testing.T) {
-	t.Skip("a fault of the gateway: it keeps an idle connection for each authority, and refuses to dial when there are too many")
 	b := newBackend(t, tells)
 	port := freePort(t)
 	g := start(t, hosting(port, b.port, "exit: out"), limit("connections", 100)...)

@@ -24,11 +24,14 @@ type origin struct {
 }
 
 // A pool has the connections of a client. For each origin there are no more than the limit pool; an exchange that finds
-// none free waits for one, if not too many do already.
+// none free waits for one, if not too many do already. Clients choose authorities, so that there may be many origins: what
+// is idle is bounded over all of them.
 type pool struct {
-	b *binding.Builder
+	b    *binding.Builder
+	most int // idle connections that are kept
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
+	idling  int        // connections that are idle
 	closed  bool
 	origins map[origin]*links
 	last    *links // that somebody asked for, which mostly is the next one's too; nil if not among the origins
@@ -44,7 +47,8 @@ type links struct {
 }
 
 func newPool(b *binding.Builder) *pool {
-	p := &pool{b: b, origins: map[origin]*links{}}
+	limits := b.Limits()
+	p := &pool{b: b, origins: map[origin]*links{}, most: max(1, min(int(limits.Pool), int(limits.Connections)/4))}
 	b.Go("pool", p.run)
 	return p
 }
@@ -61,6 +65,7 @@ func (p *pool) run(ctx context.Context) error {
 		}
 		l.idle = nil
 	}
+	p.idling = 0
 	p.mu.Unlock()
 	for peer, l := range idle {
 		l.retire(peer, "closed")
@@ -83,6 +88,7 @@ func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (*h1.Peer,
 	if n := len(l.idle); n > 0 {
 		peer := l.idle[n-1]
 		l.idle = l.idle[:n-1]
+		p.idling--
 		p.mu.Unlock()
 		return peer, nil
 	}
@@ -238,6 +244,8 @@ func splitAuthority(scheme, authority string) (host string, port uint16) {
 // Over is part of h1.Pool.
 func (l *links) Over(peer *h1.Peer) {
 	reusable := peer.Reusable()
+	var oldest *h1.Peer
+	var of *links
 	l.mu.Lock()
 	switch {
 	case !reusable || l.closed:
@@ -248,8 +256,26 @@ func (l *links) Over(peer *h1.Peer) {
 		l.hand(peer)
 	default:
 		l.idle = append(l.idle, peer)
+		if l.idling++; l.idling > l.most {
+			oldest, of = l.oldest()
+		}
 	}
 	l.mu.Unlock()
+	if oldest != nil {
+		of.retire(oldest, "idle timeout")
+	}
+}
+
+// oldest takes the connection that has been idle for longest out of the pool. The lock is held.
+func (p *pool) oldest() (oldest *h1.Peer, of *links) {
+	for _, l := range p.origins {
+		if len(l.idle) > 0 && (oldest == nil || l.idle[0].IdleSince() < oldest.IdleSince()) {
+			oldest, of = l.idle[0], l
+		}
+	}
+	of.idle = slices.Delete(of.idle, 0, 1)
+	p.idling--
+	return oldest, of
 }
 
 // Lost is part of h1.Pool.
@@ -258,6 +284,7 @@ func (l *links) Lost(peer *h1.Peer, why string) {
 	i := slices.Index(l.idle, peer)
 	if i >= 0 {
 		l.idle = slices.Delete(l.idle, i, i+1)
+		l.idling--
 	}
 	l.mu.Unlock()
 	if i >= 0 { // else it is in use again, and will be found out then

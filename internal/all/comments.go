@@ -425,7 +425,7 @@ func init() {
 		"gozilla/stream.Limits.Dial":                        "The longest time that dialling may take, over all addresses of a name, its resolution included.",
 		"gozilla/stream.Limits.Drain":                       "The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.",
 		"gozilla/stream.Limits.Handshake":                   "The longest time that a TLS handshake may take, on either side. Also set with\nzilla.binding.tls.handshake.timeout, in seconds.",
-		"gozilla/stream.Limits.Head":                        "The most bytes that may be read before it is decided where a stream goes, such as a ClientHello.",
+		"gozilla/stream.Limits.Head":                        "The most bytes that may be read before it is decided where a stream goes, such as a ClientHello, and the most that\nthe head of an HTTP/1.1 message may have, which is 32 KiB at the most.",
 		"gozilla/stream.Limits.HeadTime":                    "The longest time until the bytes are there that decide where a stream goes.",
 		"gozilla/stream.Limits.Idle":                        "The longest time that an HTTP connection waits for its next request.",
 		"gozilla/stream.Limits.Names":                       "The resolved names that one tcp client keeps.",

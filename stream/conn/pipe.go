@@ -161,6 +161,13 @@ func (p *PipeConn) parted() bool {
 	return p.in.eof
 }
 
+// stirs is part of life.
+func (p *PipeConn) stirs() bool {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	return p.in.n > 0 || p.in.eof || p.in.aborted || p.in.broken != nil
+}
+
 // awaitDeath is part of life.
 func (p *PipeConn) awaitDeath() error {
 	h := p.in

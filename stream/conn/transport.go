@@ -127,6 +127,26 @@ func (t *Transport) Broken() bool { return t.over.Load() }
 func (t *Transport) Gone() bool   { return t.dead() }
 func (t *Transport) Parted() bool { return t.life != nil && t.life.parted() }
 
+// Stirs reports whether the peer has sent something, has ended what it sends, or is gone. It does not wait, and nobody else
+// may receive meanwhile. What a layer keeps to itself, as TLS does with tickets, does not count.
+func (t *Transport) Stirs() bool {
+	for t.life != nil && (t.life.stirs() || t.layer != nil && t.layer.Ready()) {
+		if t.layer == nil {
+			return true
+		}
+		if !t.layer.Ready() {
+			t.layer.Feed(t.below.Recv())
+		}
+		n, err := t.layer.Open(t.take())
+		if n > 0 || err != nil {
+			t.got(n)
+			return true
+		}
+		t.Free()
+	}
+	return len(t.head) > 0
+}
+
 // Socket reports whether the bytes come by a socket, or a layer on one, and not from within the process.
 func (t *Transport) Socket() bool { return t.raw() || t.below != nil && t.below.raw() }
 

@@ -289,6 +289,7 @@ func (x *exchange) finish(err error) error {
 	if err != nil && x.status != 0 && !x.out.begun {
 		x.out.free() // nothing of what was said has gone out yet
 		x.out.begin()
+		x.out.bytes.Store(0)
 		x.status = 0
 	}
 	told := false

@@ -49,12 +49,14 @@ type Peer struct {
 
 	authority string // of the last request, which can be written
 
-	held    bool // the request is whole, and nothing of it was sent
-	used    bool // the link has served another exchange
-	got     bool // something of the response has come
-	final   bool // the final head has
-	interim int  // heads that were not final
-	open    bool // there is an exchange
+	held    bool      // the request is whole, and nothing of it was sent
+	used    bool      // the link has served another exchange
+	last    time.Time // that answered, nearly
+	armed   bool      // the answer is due
+	got     bool      // something of the response has come
+	final   bool      // the final head has
+	interim int       // heads that were not final
+	open    bool      // there is an exchange
 
 	writing  sync.Mutex  // held while a request is written that is not whole from the beginning
 	sent     atomic.Bool // the request was, or is with Response to send
@@ -121,11 +123,22 @@ func (p *Peer) look() {
 			nudge(t, &p.nudge)
 		}
 	case p.lost:
-	case t.Parted(), t.Gone(), s.Err() != nil:
+	case s.Err() != nil, t.Stirs():
 		p.idles("")
 	case s.Host().Sweeper.Now()-p.since > s.Limits().Spare:
 		p.idles("idle timeout")
 	}
+}
+
+// fresh is for how long after an exchange a link is taken for good without a look, which is a system call. After that, a
+// server that has closed the link, or says something that nobody has asked, is found out before it is asked again.
+const fresh = 2 * time.Millisecond
+
+// IdleSince is when the last exchange was over, by the time of the host's sweeper.
+func (p *Peer) IdleSince() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.since
 }
 
 // Begin begins an exchange. The peer must have none. It is to be closed after an error too.
@@ -133,10 +146,10 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Lock()
 	p.ctx, p.lost, p.looked = ctx, false, false
 	p.mu.Unlock()
-	p.req, p.open, p.got, p.final, p.interim = r, true, false, false, 0
+	p.req, p.open, p.got, p.final, p.armed, p.interim = r, true, false, false, false, 0
 	p.answered.Store(false)
 	p.receiving.begin(raw, 0, 0)
-	if p.used && !retries(r) && p.since != p.link.Scope.Host().Sweeper.Now() && p.receiving.t.Parted() {
+	if t := p.receiving.t; p.used && (len(t.Buffered()) > 0 || stream.From(ctx).Start().Sub(p.last) > fresh && t.Stirs()) {
 		if err := p.again(); err != nil {
 			return err
 		}
@@ -321,7 +334,8 @@ func (p *Peer) Response() (*web.Response, error) {
 // receive waits for a head.
 func (p *Peer) receive() error {
 	t := p.receiving.t
-	if p.sent.Load() { // else End says when it was
+	if p.sent.Load() && !p.armed { // else End says when it was; interim answers are no reason to wait longer
+		p.armed = true
 		t.Expect(p.link.Scope.Limits().Answer)
 	}
 	for seen := 0; ; {
@@ -476,6 +490,7 @@ func (p *Peer) Close() error {
 	}
 	p.receiving.t.Expect(0)
 	p.mu.Lock()
+	p.last = stream.From(p.ctx).At(stream.FirstByte)
 	p.ctx, p.since = nil, p.link.Scope.Host().Sweeper.Now()
 	p.mu.Unlock()
 	p.out.free()

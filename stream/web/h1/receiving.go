@@ -152,7 +152,7 @@ func (in *receiving) fill() error {
 	case in.stopped.Load():
 		err = web.ErrStopped
 	case in.t.Late():
-		err = &stream.Cut{By: in.t.Side, Why: "slow body", Err: err}
+		err = &stream.Cut{By: in.t.Side, Why: "slow body"}
 	}
 	return in.fail(err)
 }
