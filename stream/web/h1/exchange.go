@@ -57,6 +57,9 @@ func (x *exchange) begin(v *serving) {
 	if x.req.Scheme == "" {
 		x.req.Scheme = v.scheme
 	}
+	if x.req.Authority == "" && v.about.Local.IsValid() { // HTTP/1.0 without host (RFC 9112, section 3.3)
+		x.req.Authority = v.about.Local.String()
+	}
 	f := length
 	if h.Chunked {
 		f = chunked
