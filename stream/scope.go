@@ -446,8 +446,11 @@ func (s *Scope) expire(session Session, at time.Time) *time.Timer {
 	set := make(chan struct{})
 	timer = time.AfterFunc(time.Until(at), func() {
 		<-set
-		if left := time.Until(session.Expires()); left > 0 && !s.ended.Load() {
-			timer.Reset(left)
+		switch at := session.Expires(); {
+		case at.IsZero() || s.ended.Load():
+			return
+		case time.Until(at) > 0:
+			timer.Reset(time.Until(at))
 			return
 		}
 		s.Cancel(&Cut{By: telemetry.Gateway, Why: "session expired"})

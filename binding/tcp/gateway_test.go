@@ -293,7 +293,7 @@ func TestRecords(t *testing.T) {
 		}},
 		{name: "session expired", dialed: true, want: whole(telemetry.Gateway, "session expired"), run: func(p *peers) {
 			hello(p)
-			p.g.Host.Scopes(func(s *stream.Scope) { s.Admit("test:guard", expired{}) })
+			p.g.Host.Scopes(func(s *stream.Scope) { s.Admit("test:guard", expired{time.Now().Add(10 * time.Millisecond)}) })
 			gwtest.Sees(p.t, p.client, "rst")
 			gwtest.Sees(p.t, p.server, "rst")
 		}},
@@ -357,12 +357,12 @@ func TestRecords(t *testing.T) {
 }
 
 // expired is a session that is over.
-type expired struct{}
+type expired struct{ at time.Time }
 
 func (expired) Identity() string                { return "" }
 func (expired) Attribute(string) (string, bool) { return "", false }
 func (expired) Verify([]string) bool            { return true }
-func (expired) Expires() time.Time              { return time.Now().Add(10 * time.Millisecond) }
+func (e expired) Expires() time.Time            { return e.at }
 func (expired) Release()                        {}
 
 func TestNamesThatCannotBeResolved(t *testing.T) {
