@@ -167,6 +167,17 @@ func (t *Routes[W, X, P]) Authorized(s *stream.Scope) []Way[W, X, P] {
 	return ways
 }
 
+// Guarded reports whether some ways are not for everybody.
+func (t *Routes[W, X, P]) Guarded() bool {
+	ways := *t.ways.Load()
+	for i := range ways {
+		if len(ways[i].guards) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // All are the ways in the order in which Pick tries them.
 func (t *Routes[W, X, P]) All() []Way[W, X, P] { return *t.ways.Load() }
 

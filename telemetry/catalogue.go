@@ -21,6 +21,7 @@ var Events = []Term{
 	{"binding.tls.handshake.timeout", "A TLS handshake took longer than the limit handshake."},
 	{"binding.tls.client.certificate.not.resolved", "A route of a tls client chooses a certificate by what a guard knows, and that is nothing. No certificate is shown."},
 	{"binding.tls.client.certificate.not.matched", "No key of a tls client has the property that is wanted, or none that the server accepts. No certificate is shown."},
+	{"binding.http.server.failed", "A server has broken the rules of HTTP, was too slow, or has broken off an answer. The client is told, and the connection to the server ends."},
 	{"binding.http.request.malformed", "A client has broken the rules of HTTP, or was too slow with a head or a body. The request is refused and the connection ends."},
 	{"binding.http.request.accepted", "A request has come. Only exporters are told, as there is one for every request."},
 	{"guard.jwt.authorization.failed", "A token gives its owner no session."},

@@ -241,8 +241,18 @@ func splitAuthority(scheme, authority string) (host string, port uint16) {
 	return strings.Trim(host, "[]"), port
 }
 
+// Left is part of h1.Pool. A tunnel takes no place in the pool.
+func (l *links) Left(*h1.Peer) {
+	l.mu.Lock()
+	l.closedOne()
+	l.mu.Unlock()
+}
+
 // Over is part of h1.Pool.
-func (l *links) Over(peer *h1.Peer) {
+func (l *links) Over(peer *h1.Peer, fault error) {
+	if fault != nil {
+		l.b.Warn(peer.Scope(), "binding.http.server.failed", "A server has not answered as it should (%v).", fault)
+	}
 	reusable := peer.Reusable()
 	var oldest *h1.Peer
 	var of *links
@@ -295,6 +305,9 @@ func (l *links) Lost(peer *h1.Peer, why string) {
 // retire closes a peer's connection, and lets the next one open another.
 func (l *links) retire(peer *h1.Peer, why string) {
 	peer.Retire(why)
+	if peer.Tunnel() {
+		return // see Left
+	}
 	l.mu.Lock()
 	l.closedOne()
 	l.mu.Unlock()

@@ -76,6 +76,9 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	if s.b.Host.Log.Watched() {
 		s.tell(ctx, r)
 	}
+	if err := s.ambiguous(r); err != nil {
+		return err
+	}
 	origin, same := originOf(r), false
 	if origin != "" {
 		same = sameOrigin(origin, s.forwarded.scheme(r), r.Authority)
@@ -98,6 +101,46 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	}
 	return nil
 }
+
+// ambiguous refuses what we and a server behind could take for different things, where that decides who may do what: a
+// path with dots in it, which many servers resolve, unless all may go anywhere, and two of what there can be one of
+// (RFC 9110, section 5.3).
+func (s *server) ambiguous(r *web.Request) error {
+	if s.routes.Guarded() && hasDots(r.Path) {
+		return &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "the path has dots in it that others may resolve")}
+	}
+	origins, credentials := 0, 0
+	for i := range r.Header {
+		switch r.Header[i].Name {
+		case "origin":
+			origins++
+		case "authorization":
+			credentials++
+		}
+	}
+	if origins > 1 || credentials > 1 {
+		return &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "there is more than one origin, or authorization")}
+	}
+	return nil
+}
+
+// hasDots reports whether a segment of a path is . or .., however it is written.
+func hasDots(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	if !strings.Contains(path, ".") && !strings.Contains(path, "%2") {
+		return false
+	}
+	path = encodedDots.Replace(path)
+	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, ";") // parameters, which some servers drop first
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var encodedDots = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", "\\", "/")
 
 // noHTTP ignores the wish to go on in another version of HTTP: what stands behind would be asked for anything then, past
 // routes and guards.

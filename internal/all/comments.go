@@ -490,6 +490,7 @@ func init() {
 		"gozilla/stream/web.Request.Trailers":               "trailers are welcome: te",
 		"gozilla/stream/web.Response":                       "Response is the head of a response.",
 		"gozilla/stream/web.Response.Length":                "of the body; -1: not known. For HEAD and 304 what GET would bring, or -1",
+		"gozilla/stream/web.Response.Protocol":              "Protocol is what a 101 switches to; \"\" for what was asked.",
 		"gozilla/stream/web/h1":                             "Package h1 is the engine of HTTP/1.1 (RFC 9112): what stands between a byte stream and the port of http, on both\nsides of a connection.\n\n\tbytes ─▶ Server ──ServeExchange──▶ web.Handler        web.Opener's binding ──Begin──▶ Peer ─▶ bytes\n\nBoth drive a [conn.Transport] with the codec of wire/http1. A connection that waits holds no buffer. A request that\nis whole is served from inside the loop that receives, so that it costs no system call that comes back empty; one\nwhose handler may have to receive is served outside of it, which the head tells: by its length, and by upgrade.",
 		"gozilla/stream/web/h1.Link":                        "A Link is a connection to a server, and its scope, which whoever is given the link ends.",
 		"gozilla/stream/web/h1.Link.Target":                 "what was dialled, for the records of exchanges",

@@ -166,9 +166,14 @@ func (e *End) send(b []byte, from *End) (err error) {
 // sendRest goes on where the socket has taken some bytes before and then said err.
 func (e *End) sendRest(b []byte, sent int, err error, from *End) error {
 	var waiting time.Time
+	queued := -1
 	for err == errWouldBlock {
-		if sent > 0 || waiting.IsZero() {
-			waiting = time.Now()
+		q := -1
+		if e.Stall > 0 {
+			q = e.sock.queued() // which the peer may take from for long before the socket takes more
+		}
+		if sent > 0 || waiting.IsZero() || q != queued {
+			waiting, queued = time.Now(), q
 		} else if e.Stall > 0 && time.Since(waiting) > e.Stall {
 			return errStalled
 		}

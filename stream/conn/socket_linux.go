@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // errWouldBlock is that a socket takes nothing now.
@@ -87,6 +89,18 @@ func (s *socket) trySend(fd uintptr) bool {
 		s.sent += n
 	}
 	return true
+}
+
+// queued is how much of what was sent the peer has not taken yet; -1 if that is not known. A peer that reads slowly takes
+// from there for long before the socket takes more.
+func (s *socket) queued() (n int) {
+	n = -1
+	s.rc.Control(func(fd uintptr) {
+		if q, err := unix.IoctlGetInt(int(fd), unix.TIOCOUTQ); err == nil {
+			n = q
+		}
+	})
+	return n
 }
 
 func recvfrom(fd uintptr, b []byte) (int, syscall.Errno) {

@@ -17,3 +17,4 @@ func (s *socket) init(net.Conn)                        {}
 func (s *socket) recv(**[bufferSize]byte) (int, error) { return 0, errWouldBlock }
 func (s *socket) send([]byte) (int, error)             { return 0, errWouldBlock }
 func (s *socket) sendWait([]byte) (int, error)         { return 0, errWouldBlock }
+func (s *socket) queued() int                          { return -1 }

@@ -33,6 +33,7 @@ type Transport struct {
 	readLate          atomic.Bool  // and did not come
 	writeLate         atomic.Bool
 	over              atomic.Bool // Break was called
+	queued            int         // of what was sent, when the sweeper looked last
 }
 
 // BufferSize is how many bytes a Transport can hold that were not taken.
@@ -72,9 +73,8 @@ func (t *Transport) look(now time.Duration) {
 		t.readLate.Store(true)
 		t.SetReadDeadline(past)
 	}
-	if due := t.writeDue.Load(); due != 0 && int64(now) >= due && t.writeDue.CompareAndSwap(due, 0) {
-		t.writeLate.Store(true)
-		t.SetWriteDeadline(past)
+	if due := t.writeDue.Load(); due != 0 {
+		t.lookAtReader(now, due)
 	}
 	t.tell()
 	t.also()
@@ -100,6 +100,22 @@ func (t *Transport) tell() {
 	}
 	if sent > 0 {
 		t.flow.Sent(sent)
+	}
+}
+
+// lookAtReader gives up a peer that has taken nothing since somebody began to wait for it to, and for as long as Stall. The
+// socket may take no more while the peer still takes what is queued there.
+func (t *Transport) lookAtReader(now time.Duration, due int64) {
+	if t.raw() {
+		if q := t.sock.queued(); q != t.queued {
+			t.queued = q
+			t.writeDue.CompareAndSwap(due, int64(now+t.Stall))
+			return
+		}
+	}
+	if int64(now) >= due && t.writeDue.CompareAndSwap(due, 0) {
+		t.writeLate.Store(true)
+		t.SetWriteDeadline(past)
 	}
 }
 

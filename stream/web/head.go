@@ -136,6 +136,8 @@ type Response struct {
 	Status int
 	Header Header
 	Length int64 // of the body; -1: not known. For HEAD and 304 what GET would bring, or -1
+	// Protocol is what a 101 switches to; "" for what was asked.
+	Protocol string
 }
 
 // Final reports whether no other head follows.

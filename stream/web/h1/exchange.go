@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -83,6 +84,7 @@ func (x *exchange) tell() { x.scope.Moved(x.receiving.bytes.Swap(0), x.out.bytes
 func (x *exchange) describe() {
 	var referer, agent string
 	var trace *web.Field
+	traces := 0
 	for i := range x.req.Header {
 		f := &x.req.Header[i]
 		switch len(f.Name) {
@@ -96,9 +98,14 @@ func (x *exchange) describe() {
 			}
 		case len("traceparent"):
 			if f.Name == "traceparent" {
+				traces++
 				trace = f
 			}
 		}
+	}
+	if traces > 1 { // then none of them counts (Trace Context, section 3.2)
+		x.req.Header.Del("traceparent")
+		x.head.Fields, trace = x.req.Header, nil
 	}
 	switch {
 	case trace == nil:
@@ -223,7 +230,7 @@ func (x *exchange) frameOf(b []byte, r *web.Response, has ours) []byte {
 	switch {
 	case switches:
 		if r.Status == 101 {
-			b = http1.AppendField(append(b, "connection: upgrade\r\n"...), "upgrade", x.head.Upgrade)
+			b = http1.AppendField(append(b, "connection: upgrade\r\n"...), "upgrade", cmp.Or(r.Protocol, x.head.Upgrade))
 		}
 		f, x.keep = raw, false
 		x.tunnel.Store(true)

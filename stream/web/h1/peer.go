@@ -29,8 +29,12 @@ type Link struct {
 type Pool interface {
 	// Again opens another link to the same server, in place of one that the server has closed.
 	Again(ctx context.Context, about *stream.Info) (Link, error)
+	// Left is told that the link of p is a tunnel from now on, and so will not carry another exchange. Over is told all the
+	// same.
+	Left(p *Peer)
 	// Over is told that the exchange of p is over. The pool may begin another one if p is Reusable; if not, it retires it.
-	Over(p *Peer)
+	// fault is what the server did wrong, nil for nothing.
+	Over(p *Peer, fault error)
 	// Lost is told that p is of no use any more while it has no exchange, and why. It runs on a goroutine of its own.
 	Lost(p *Peer, why string)
 }
@@ -53,6 +57,7 @@ type Peer struct {
 	used    bool      // the link has served another exchange
 	last    time.Time // that answered, nearly
 	armed   bool      // the answer is due
+	fault   error     // of the server
 	got     bool      // something of the response has come
 	final   bool      // the final head has
 	interim int       // heads that were not final
@@ -130,8 +135,9 @@ func (p *Peer) look() {
 	}
 }
 
-// fresh is for how long after an exchange a link is taken for good without a look, which is a system call. After that, a
-// server that has closed the link, or says something that nobody has asked, is found out before it is asked again.
+// fresh is for how long after an exchange a link is taken for good without a look, which is a system call, by a request that
+// can be sent again. Otherwise a server that has closed the link, or says something that nobody has asked, is found out
+// before it is asked again.
 const fresh = 2 * time.Millisecond
 
 // IdleSince is when the last exchange was over, by the time of the host's sweeper.
@@ -148,8 +154,10 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Unlock()
 	p.req, p.open, p.got, p.final, p.armed, p.interim = r, true, false, false, false, 0
 	p.answered.Store(false)
+	p.fault = nil
 	p.receiving.begin(raw, 0, 0)
-	if t := p.receiving.t; p.used && (len(t.Buffered()) > 0 || stream.From(ctx).Start().Sub(p.last) > fresh && t.Stirs()) {
+	old := !retries(r) || stream.From(ctx).Start().Sub(p.last) > fresh
+	if t := p.receiving.t; p.used && (len(t.Buffered()) > 0 || old && t.Stirs()) {
 		if err := p.again(); err != nil {
 			return err
 		}
@@ -313,8 +321,8 @@ func (p *Peer) Response() (*web.Response, error) {
 			return nil, p.unanswered(err)
 		}
 		switch {
-		case p.resp.Status == 101 && !upgrades(p.req):
-			return nil, p.spoilt(errors.New("the server switches protocols without being asked to"))
+		case p.resp.Status == 101 && !p.agreed():
+			return nil, p.spoilt(errors.New("the server switches to a protocol that it was not asked for"))
 		case p.resp.Final():
 			p.final = true
 			p.answered.Store(true)
@@ -329,6 +337,20 @@ func (p *Peer) Response() (*web.Response, error) {
 			return &p.resp, nil
 		}
 	}
+}
+
+// agreed reports whether the protocol that the server switches to is one that it was asked for (RFC 9110, section 7.8).
+func (p *Peer) agreed() bool {
+	if !upgrades(p.req) || p.head.Upgrade == "" {
+		return false
+	}
+	for asked := range strings.SplitSeq(p.req.Protocol, ",") {
+		if strings.EqualFold(strings.TrimSpace(asked), p.head.Upgrade) {
+			p.resp.Protocol = p.head.Upgrade
+			return true
+		}
+	}
+	return false
 }
 
 // receive waits for a head.
@@ -417,6 +439,7 @@ func (p *Peer) frameOf() {
 		p.receiving.begin(raw, 0, 0)
 		p.out.body(raw, 0)
 		p.out.ended = false
+		p.pool.Left(p)
 		return
 	case p.req.Method == "HEAD", status == 204, status == 304:
 		if status == 204 {
@@ -438,7 +461,8 @@ func (p *Peer) frameOf() {
 
 // spoilt is the error of a server that breaks the rules.
 func (p *Peer) spoilt(err error) error {
-	return &web.Error{Status: 502, Err: &stream.Cut{By: telemetry.Server, Why: "invalid", Err: err}}
+	p.fault = &stream.Cut{By: telemetry.Server, Why: "invalid", Err: err}
+	return &web.Error{Status: 502, Err: p.fault}
 }
 
 // unanswered is the error of a request that was not answered.
@@ -446,12 +470,15 @@ func (p *Peer) unanswered(err error) error {
 	var own *web.Error
 	var refused *stream.Refused
 	switch {
-	case errors.As(err, &own), errors.As(err, &refused):
-		return err
 	case p.cause(err) != err:
 		return p.cause(err)
 	case p.receiving.stopped.Load():
 		return web.ErrStopped
+	}
+	p.fault = err
+	switch {
+	case errors.As(err, &own), errors.As(err, &refused):
+		return err
 	case errors.Is(err, os.ErrDeadlineExceeded) && p.receiving.t.Late():
 		return &stream.Refused{Reason: stream.Timeout, Err: &stream.Cut{By: telemetry.Server, Why: "no answer", Err: errors.New("no answer has come within " + p.link.Scope.Limits().Answer.String())}}
 	case errors.Is(err, conn.ErrFull):
@@ -488,6 +515,10 @@ func (p *Peer) Close() error {
 		p.receiving.t.Break()
 		p.out.err = net.ErrClosed
 	}
+	fault := p.fault
+	if err := p.receiving.err; fault == nil && err != nil && p.final && p.cause(err) == err && !p.stopped.Load() {
+		fault = err
+	}
 	p.receiving.t.Expect(0)
 	p.mu.Lock()
 	p.last = stream.From(p.ctx).At(stream.FirstByte)
@@ -497,7 +528,7 @@ func (p *Peer) Close() error {
 	p.used = true
 	p.receiving.t.Free()
 	p.req = nil
-	p.pool.Over(p)
+	p.pool.Over(p, fault)
 	return nil
 }
 
@@ -512,6 +543,12 @@ func (p *Peer) Reusable() bool {
 	return !p.leaves.Load() && p.whole() && p.frame != raw && p.out.frame != raw && !p.head.Close &&
 		len(t.Buffered()) == 0 && !t.Broken() && p.link.Scope.Err() == nil
 }
+
+// Scope is that of the link.
+func (p *Peer) Scope() *stream.Scope { return p.link.Scope }
+
+// Tunnel reports whether the link has become one.
+func (p *Peer) Tunnel() bool { return p.out.frame == raw }
 
 // Retire closes the link, why says for what reason, and ends its scope. The peer is not used any more.
 func (p *Peer) Retire(why string) {

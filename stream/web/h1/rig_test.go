@@ -120,7 +120,9 @@ func (p *pool) Again(ctx context.Context, _ *stream.Info) (h1.Link, error) {
 	return h1.Link{Conn: c, Scope: stream.From(ctx).Apart(node("pool")), Target: "target"}, nil
 }
 
-func (p *pool) Over(peer *h1.Peer) {
+func (p *pool) Left(*h1.Peer) {}
+
+func (p *pool) Over(peer *h1.Peer, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !peer.Reusable() || p.over {

@@ -95,6 +95,7 @@ type serving struct {
 	next   *exchange // begun by step, to be served outside of it
 	seen   int       // bytes that were looked at of a head that is not complete
 	served int       // requests
+	blank  int       // bytes of empty lines since the last one
 	busy   bool      // serves its own requests
 	over   bool
 	err    error // ended the connection
@@ -240,7 +241,12 @@ func (v *serving) ended(err error) error {
 // connection is over, or if there is an exchange that may have to receive itself.
 func (v *serving) steps() bool {
 	for {
-		v.t.Skip(http1.Lead(v.t.Buffered()))
+		lead := http1.Lead(v.t.Buffered())
+		v.t.Skip(lead)
+		if v.blank += lead; v.blank > mostBlank {
+			v.fault, v.over = errBlank, true
+			return false
+		}
 		b := v.t.Buffered()
 		if len(b) == 0 {
 			v.seen = 0
@@ -295,9 +301,15 @@ func (v *serving) parse(b []byte) (*exchange, error) {
 	}
 	v.t.Expect(0)
 	v.t.Skip(n)
+	v.blank = 0
 	x.begin(v)
 	return x, nil
 }
+
+// mostBlank is how many bytes of empty lines may stand before a request. A client of old sends one (RFC 9112, section 2.2).
+const mostBlank = 16
+
+var errBlank = &http1.Fault{Status: 400, Text: "nothing but empty lines comes"}
 
 // errConnect is that nobody knows what the body of a CONNECT would mean (RFC 9110, section 9.3.6).
 var errConnect = &http1.Fault{Status: 400, Text: "a CONNECT has a body"}

@@ -75,8 +75,10 @@ func (d *dialer) Again(ctx context.Context, _ *stream.Info) (h1.Link, error) {
 	}
 	return h1.Link{Conn: c.(*net.TCPConn), Scope: stream.From(ctx).Apart(&stream.Node{Name: "link"})}, nil
 }
-func (d *dialer) Over(p *h1.Peer)       { p.Retire("closed") }
-func (d *dialer) Lost(*h1.Peer, string) {}
+func (d *dialer) Left(*h1.Peer) {}
+
+func (d *dialer) Over(p *h1.Peer, _ error) { p.Retire("closed") }
+func (d *dialer) Lost(*h1.Peer, string)    {}
 func (d *dialer) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, error) {
 	l, err := d.Again(ctx, nil)
 	if err != nil {
