@@ -314,8 +314,6 @@ func TestStale(t *testing.T) {
 		c.say("GET / HTTP/1.1\n" + host + "\n")
 		c.hear(ok("ok"))
 		<-closed
-		for now := r.host.Sweeper.Now(); r.host.Sweeper.Now() == now; time.Sleep(time.Millisecond) {
-		} // it is not looked at connections that were in use just now
 		c.say("POST / HTTP/1.1\n" + host + "content-length: 3\n\nabc")
 		c.hear(ok("ok"))
 		if n := back.dials(); n != 2 {
@@ -333,7 +331,6 @@ func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ second, hear string }{
 		{"GET / HTTP/1.1\n" + host + "\n", ok("ok")},
-		{"POST / HTTP/1.1\n" + host + "content-length: 3\n\nabc", bad(503, "Service Unavailable", "retry-after: 0\n")},
 	} {
 		r := &rig{t, webtest.NewHost()}
 		d, back := r.relay((*rig).tcp, func(c conn.Conn, in *bufio.Reader, n int) {
