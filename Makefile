@@ -1,7 +1,7 @@
 # make run    build the gateway and run the echo example: then, in another terminal, nc localhost 12345
 # make test   all tests, with what they need installed first
 # make check  what CI checks besides: formats, vet, generated files, staticcheck, fuzzing, benchmarks
-# make bench  the relay beside HAProxy and nginx, about twenty minutes
+# make bench  gozilla beside HAProxy and nginx, about half an hour
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
 CONFIG  ?= examples/tcp.echo/zilla.yaml

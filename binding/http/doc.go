@@ -16,20 +16,25 @@
 // What conditions see is the request as it came, but for three things: the :scheme is that of the connection, whatever
 // the request says of itself; the :authority is in lower case and has a port, that of the scheme if none was said, while
 // it is passed on as it came; and headers by which a client says whose proxy it is count only if it is trusted (option
-// forwarded). A :path is never decoded, nor cleaned of its dots.
+// forwarded). A :path is never decoded, nor cleaned of its dots. Because others do that, a path with a segment . or .. in
+// it, however it is written, is refused (400) by a server that has guarded routes: /public/../admin could be taken for
+// public here. So is a request with two lines of authorization, or of origin.
 //
 // A page of another origin is refused unless access-control lets it in: that holds without the option too. The questions
 // that browsers ask in advance are answered by the server, guards are not asked then.
 //
 // A client has a pool of connections to each server, by scheme and authority: at most as many as the limit pool says, the
 // one used last is taken first, and an exchange that finds none free waits as long as the limit dial allows (503). A
-// connection that the server has closed meanwhile is exchanged for another one where the request can be sent again.
+// tunnel, which is what an upgrade or a CONNECT makes, takes no place there. Over all servers, as many idle connections are
+// kept as the limit pool says, and no more than a quarter of the limit connections. A connection that the server has
+// closed, or on which it talks without being asked, is left before it is used; where that comes too late, a request that
+// may be sent again is.
 // A server that cannot be reached, or that breaks off before it has answered, is a 503 with retry-after: 0, one that
 // breaks the rules a 502, one that takes longer than the limit answer a 504. A response that breaks off later is broken
 // off on the other side too, so that half of it never looks whole.
 //
 // The limits of both sides: head and headtime bound a head, in bytes and in time, body the time that a message may stand
-// still, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
+// still, pause the same for an answer whose length was not said, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
 // without using it, answer how long a server may think.
 //
 // HTTP/2 is not built yet. A client that has agreed on it (ALPN) is refused, and so is its preface in the clear (505).
