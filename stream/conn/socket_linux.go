@@ -30,6 +30,10 @@ type socket struct {
 	wait bool
 	wno  syscall.Errno
 	wfn  func(uintptr) bool
+
+	byte [1]byte // that was peeked at
+	pno  syscall.Errno
+	pfn  func(uintptr)
 }
 
 func (s *socket) init(c net.Conn) {
@@ -89,6 +93,25 @@ func (s *socket) trySend(fd uintptr) bool {
 		s.sent += n
 	}
 	return true
+}
+
+// stirs reports whether who reads would not have to wait. It looks at a byte and leaves it there, which costs less than poll
+// does by way of package unix.
+func (s *socket) stirs() bool {
+	if s.pfn == nil {
+		s.pfn = s.peek // made once
+	}
+	s.rc.Control(s.pfn)
+	return s.pno != syscall.EAGAIN
+}
+
+func (s *socket) peek(fd uintptr) {
+	for {
+		_, _, s.pno = syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&s.byte)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		if s.pno != syscall.EINTR {
+			return
+		}
+	}
 }
 
 // queued is how much of what was sent the peer has not taken yet; -1 if that is not known. A peer that reads slowly takes

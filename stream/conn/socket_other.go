@@ -17,4 +17,5 @@ func (s *socket) init(net.Conn)                        {}
 func (s *socket) recv(**[bufferSize]byte) (int, error) { return 0, errWouldBlock }
 func (s *socket) send([]byte) (int, error)             { return 0, errWouldBlock }
 func (s *socket) sendWait([]byte) (int, error)         { return 0, errWouldBlock }
+func (s *socket) stirs() bool                          { return false }
 func (s *socket) queued() int                          { return -1 }

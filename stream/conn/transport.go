@@ -143,10 +143,17 @@ func (t *Transport) Broken() bool { return t.over.Load() }
 func (t *Transport) Gone() bool   { return t.dead() }
 func (t *Transport) Parted() bool { return t.life != nil && t.life.parted() }
 
+func (t *Transport) stirs() bool {
+	if t.raw() {
+		return t.sock.stirs()
+	}
+	return t.life != nil && t.life.stirs()
+}
+
 // Stirs reports whether the peer has sent something, has ended what it sends, or is gone. It does not wait, and nobody else
 // may receive meanwhile. What a layer keeps to itself, as TLS does with tickets, does not count.
 func (t *Transport) Stirs() bool {
-	for t.life != nil && (t.life.stirs() || t.layer != nil && t.layer.Ready()) {
+	for t.stirs() || t.layer != nil && t.layer.Ready() {
 		if t.layer == nil {
 			return true
 		}
