@@ -37,7 +37,8 @@
 // still, pause the same for an answer whose length was not said, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
 // without using it, answer how long a server may think.
 //
-// HTTP/2 is not built yet. A client that has agreed on it (ALPN) is refused, and so is its preface in the clear (505).
+// HTTP/2 is not built yet. A client that has agreed on it (ALPN) is told to take HTTP/1.1, and its preface in the clear is
+// answered by 505. A tls server in front is best told alpn: [ http/1.1 ], for else it agrees on what its client likes best.
 //
 // # Different from zilla
 //

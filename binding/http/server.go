@@ -49,9 +49,32 @@ func (s *server) conn() conn.Port { return conn.Serving(s) }
 // ServeConn is part of conn.Server.
 func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
 	if about.ALPN == "h2" {
-		return stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+		return s.refuseH2(ctx, c)
 	}
 	return s.engine.ServeConn(ctx, c, about)
+}
+
+// http11Required is what a server of HTTP/2 says that wants HTTP/1.1: settings, none, and GOAWAY with the code
+// HTTP_1_1_REQUIRED (RFC 9113, sections 3.4, 6.8 and 7). Browsers try again then.
+const http11Required = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
+	"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x0d"
+
+// refuseH2 answers who has agreed on HTTP/2.
+func (s *server) refuseH2(ctx context.Context, c conn.Conn) error {
+	scope := stream.From(ctx)
+	err := stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+	s.b.Warn(scope, "binding.http.request.malformed", "A client speaks HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1.")
+	var flow stream.Flow
+	flow.Begin(scope)
+	t := conn.NewTransport(scope.Host(), c, telemetry.Client)
+	t.Count(&flow)
+	t.Watch(func() {})
+	defer t.Done()
+	if t.Put([]byte(http11Required), nil, nil) != nil {
+		return err
+	}
+	t.Linger(ctx)
+	return &stream.Told{Err: err}
 }
 
 // broken is told of a client that broke the rules.
