@@ -107,6 +107,10 @@ func (r *relaying) pump(from, to *End, count func(int)) {
 // follow.
 func (r *relaying) ended(from, to *End, err error) {
 	if err != io.EOF {
+		if errors.Is(err, os.ErrDeadlineExceeded) && from.dead() {
+			// It was stopped because it has died, which was noticed by who sends: see look.
+			err = &stream.Cut{By: from.Side, Why: "rst"}
+		}
 		r.fail(err)
 		return
 	}
