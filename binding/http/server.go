@@ -99,10 +99,11 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	if s.b.Host.Log.Watched() {
 		s.tell(ctx, r)
 	}
-	if err := s.ambiguous(r); err != nil {
+	origin, err := s.originOf(r)
+	if err != nil {
 		return err
 	}
-	origin, same := originOf(r), false
+	same := false
 	if origin != "" {
 		same = sameOrigin(origin, s.forwarded.scheme(r), r.Authority)
 		switch {
@@ -125,26 +126,27 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	return nil
 }
 
-// ambiguous refuses what we and a server behind could take for different things, where that decides who may do what: a
-// path with dots in it, which many servers resolve, unless all may go anywhere, and two of what there can be one of
-// (RFC 9110, section 5.3).
-func (s *server) ambiguous(r *web.Request) error {
+// originOf is the origin of the page that asks, "" for none. It refuses what we and a server behind could take for
+// different things, where that decides who may do what: a path with dots in it, which many servers resolve, unless all may
+// go anywhere, and two of what there can be one of (RFC 9110, section 5.3).
+func (s *server) originOf(r *web.Request) (origin string, err error) {
 	if s.routes.Guarded() && hasDots(r.Path) {
-		return &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "the path has dots in it that others may resolve")}
+		return "", &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "the path has dots in it that others may resolve")}
 	}
 	origins, credentials := 0, 0
 	for i := range r.Header {
-		switch r.Header[i].Name {
+		switch f := &r.Header[i]; f.Name {
 		case "origin":
 			origins++
+			origin = f.Value
 		case "authorization":
 			credentials++
 		}
 	}
 	if origins > 1 || credentials > 1 {
-		return &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "there is more than one origin, or authorization")}
+		return "", &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "there is more than one origin, or authorization")}
 	}
-	return nil
+	return origin, nil
 }
 
 // hasDots reports whether a segment of a path is . or .., however it is written.
@@ -177,16 +179,6 @@ func noHTTP(r *web.Request) {
 		r.Protocol = strings.Trim(strings.Join(left, ","), " \t")
 		r.Header.Del("http2-settings")
 	}
-}
-
-// originOf is the origin of the page that asks, "" for none.
-func originOf(r *web.Request) string {
-	for i := range r.Header {
-		if f := &r.Header[i]; len(f.Name) == len("origin") && f.Name == "origin" {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // tell emits the event of a request.

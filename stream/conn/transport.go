@@ -220,6 +220,16 @@ func (t *Transport) Fill() error {
 	if err := t.room(); err != nil {
 		return err
 	}
+	if t.raw() && len(t.head) == 0 {
+		return t.io.fill(t) // with a small stack
+	}
+	return t.fillOtherwise()
+}
+
+// fillOtherwise is Fill for what is not a socket, or was read ahead.
+//
+//go:noinline
+func (t *Transport) fillOtherwise() error {
 	var n int
 	var err error
 	switch {
@@ -228,8 +238,6 @@ func (t *Transport) Fill() error {
 		if t.head = t.head[n:]; len(t.head) == 0 {
 			t.head = nil
 		}
-	case t.raw():
-		return t.io.fill(t)
 	case t.layer != nil:
 		n, err = t.open()
 	default:
@@ -241,17 +249,6 @@ func (t *Transport) Fill() error {
 	}
 	t.Free()
 	return t.failed(err)
-}
-
-// Await is Fill for who has a small stack.
-func (t *Transport) Await() error {
-	if !t.raw() || len(t.head) > 0 {
-		return t.Fill()
-	}
-	if err := t.room(); err != nil {
-		return err
-	}
-	return t.io.fill(t)
 }
 
 // open waits for what comes through the layer.

@@ -35,7 +35,7 @@ func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 		if v.busy {
 			v.turn(v.t.Loop(v.step))
 		} else {
-			v.turn(v.t.Await())
+			v.turn(v.t.Fill())
 		}
 	}
 	return v.close()
