@@ -10,7 +10,28 @@ type Head struct {
 	Kind string `config:"kind,required"`
 	// What is measured on the binding.
 	Telemetry config.BindingTelemetry
+	// What happens to open streams when a change of the file takes their way from them, because the binding goes or is
+	// made anew, or does not lead any more to where it has sent them: keep lets them go on for as long as they last, drain
+	// asks them to come to an end and ends them after the time that the limit drain gives, close ends them at once. The
+	// new file's value counts; of a binding that it does not have, the old one's.
+	Streams Streams `config:"streams,extension"`
 }
+
+// Streams is what happens to open streams when their way changes.
+type Streams string
+
+// What may happen to them.
+const (
+	Keep  Streams = "keep"  // they go on as they are for as long as they last
+	Drain Streams = "drain" // they are asked to come to an end, and are ended after the time that the limit drain gives
+	Close Streams = "close" // they are ended at once
+)
+
+// Values are the shape: what a file may say.
+func (Streams) Values() []string { return []string{string(Keep), string(Drain), string(Close)} }
+
+// Defaults is what holds for keys that are left out.
+func (h *Head) Defaults() { h.Streams = Keep }
 
 // Routed is embedded by bindings that choose among exits.
 type Routed[W, X any] struct {

@@ -35,19 +35,22 @@ type guarded struct {
 // RoutesOf makes the table of a binding that embeds Routed; p is the protocol of its exits.
 func RoutesOf[W, X, P any](b *Builder, c *Routed[W, X], p stream.Protocol[P]) *Routes[W, X, P] {
 	t := &Routes[W, X, P]{node: b.Node}
+	before := exits[P]{}
 	b.links = append(b.links, func(body body, find Resolver) {
 		c := body.(interface{ routed() *Routed[W, X] }).routed()
+		now := exits[P]{}
 		ways := make([]Way[W, X, P], 0, len(c.Routes)+1)
 		for i := range c.Routes {
 			route := &c.Routes[i]
-			if exit, ok := exitTo(p, b, route.Exit, find); ok {
+			if exit, ok := now.to(p, b, route.Exit, find, before); ok {
 				ways = append(ways, Way[W, X, P]{route.When, &route.With, exit, i, b.guards(route.Guarded)})
 			}
 		}
-		if exit, ok := exitTo(p, b, c.Exit, find); ok {
+		if exit, ok := now.to(p, b, c.Exit, find, before); ok {
 			ways = append(ways, Way[W, X, P]{With: new(X), Exit: exit, Index: stream.RouteExit})
 		}
 		t.ways.Store(&ways)
+		before = now
 	})
 	return t
 }
@@ -85,16 +88,30 @@ func ExitOf[P any](b *Builder, p stream.Protocol[P]) P {
 
 func (c *Exited) exited() *Exited { return c }
 
-// exitTo is the port that goes to the binding that ref names, from now until the routes are exchanged. It reports false
-// if there is no such binding, or none with a face for p.
-func exitTo[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver) (port P, ok bool) {
+// exits are those of a route table, by the names of the bindings that they lead to. An exit stays the same when routes are
+// exchanged, so that what is kept by exit, such as connections of a pool, is not lost.
+type exits[P any] map[config.Ref]exit[P]
+
+type exit[P any] struct {
+	edge *stream.Edge[P]
+	port P
+}
+
+// to is the port that goes to the binding that ref names, from now on. It reports false if there is no such binding, or
+// none with a face for p.
+func (now exits[P]) to(p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver, before exits[P]) (port P, ok bool) {
 	to, ok := target(p, b, ref, find)
 	if !ok {
 		return port, false
 	}
-	edge := &stream.Edge[P]{From: b.Node}
-	edge.Store(to)
-	return p.Through(edge), true
+	x, known := before[ref]
+	if !known {
+		x.edge = &stream.Edge[P]{From: b.Node}
+		x.port = p.Through(x.edge)
+	}
+	x.edge.Store(to)
+	now[ref] = x
+	return x.port, true
 }
 
 func target[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver) (*stream.Target[P], bool) {

@@ -17,9 +17,11 @@ type Spec struct {
 	Source          *config.Node // the body in the file
 	Form            Form
 
-	digest string
-	body   body
-	build  func(*Builder) error
+	digest   string
+	ways     string
+	measures string
+	body     body
+	build    func(*Builder) error
 }
 
 // A Reference is the name of another component in a binding's body.
@@ -32,6 +34,9 @@ type Reference struct {
 
 // Telemetry is what the file wants to know of the binding.
 func (s *Spec) Telemetry() *config.BindingTelemetry { return &s.body.head().Telemetry }
+
+// Streams is what the file wants to happen to streams whose way changes.
+func (s *Spec) Streams() Streams { return s.body.head().Streams }
 
 // References are the components that the binding names, by their places in the file.
 func (s *Spec) References(r *config.Report) []Reference {
@@ -59,8 +64,15 @@ func (f Form) ExitFor(face string) string {
 	return f.exits
 }
 
-// Digest is equal for bindings that differ in routes, exit, guarded and telemetry only, which can be exchanged in place.
+// Digest is equal for bindings that differ in routes, exit, guarded, telemetry and streams only, which can be exchanged
+// in place.
 func (s *Spec) Digest() string { return s.digest }
+
+// Ways is equal for bindings with the same Digest that do not differ in routes, exit and guarded.
+func (s *Spec) Ways() string { return s.ways }
+
+// Measures is equal for bindings that do not differ in telemetry.
+func (s *Spec) Measures() string { return s.measures }
 
 // A Builder is what a binding's constructor is given.
 type Builder struct {

@@ -117,8 +117,11 @@ func In[C, B any, Body interface {
 	}
 	f.decode = func(r *config.Report, n *config.Node, f Form) *Spec {
 		c := config.Decode[C](r, n, f.what)
-		digest := config.Digest(c, "routes", "exit", "telemetry")
-		return &Spec{Pos: n.Pos, Source: n, Form: f, digest: digest, body: Body(c), build: func(b *Builder) error {
+		s := &Spec{Pos: n.Pos, Source: n, Form: f, body: Body(c)}
+		s.digest = config.Digest(c, "routes", "exit", "telemetry", "streams")
+		s.ways = config.Digest(c, "telemetry", "streams")
+		s.measures = config.Digest(s.Telemetry())
+		s.build = func(b *Builder) error {
 			made, err := construct(b, c)
 			if err != nil {
 				return err
@@ -129,7 +132,8 @@ func In[C, B any, Body interface {
 				}
 			}
 			return nil
-		}}
+		}
+		return s
 	}
 	return f
 }

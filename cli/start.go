@@ -253,7 +253,7 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 	}
 	defer closeAdmin()
 	os.Remove(s.readyFile()) // a process that was killed may have left it
-	err = s.engine.Start(ctx, plan)
+	_, err = s.engine.Apply(ctx, plan)
 	s.show(plan.Report)
 	if err != nil {
 		return errShown

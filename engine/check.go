@@ -3,15 +3,12 @@ package engine
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"regexp"
 	"regexp/syntax"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gozilla/binding"
-	"gozilla/component"
 	"gozilla/config"
 	"gozilla/stream"
 	"gozilla/telemetry"
@@ -287,23 +284,7 @@ func (p *Plan) try() {
 		return
 	}
 	host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 1, false))
-	instances := New(host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler)).build(p)
-	taken := map[component.Listener]*instance{} // by host and port only
-	for _, in := range instances {
-		for _, l := range in.builder.Listeners() {
-			at := component.Listener{Host: l.Host, Port: l.Port}
-			other := taken[at]
-			switch {
-			case l.Port == 0: // the system chooses, a different one each time
-			case other != nil && other != in:
-				where, _ := blame(in, at, nil)
-				first, _ := blame(other, at, nil)
-				p.Report.Errorf(where, "%s listens on %s already", other.node, net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))).
-					Note(first, "it is asked for here")
-			default:
-				taken[at] = in
-			}
-		}
-		in.close()
-	}
+	d := New(host, nil, slog.New(slog.DiscardHandler)).draft(p)
+	d.collide()
+	d.undo()
 }

@@ -5,85 +5,41 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
 	"gozilla/binding"
 	"gozilla/component"
 	"gozilla/config"
-	"gozilla/exporter"
-	"gozilla/guard"
 	"gozilla/stream"
-	"gozilla/telemetry"
-	"gozilla/vault"
 )
 
-// An instance is a component in service. Its identity is namespace:name, type, kind and digest; routes, exit, guarded
-// and telemetry are no part of it, since they can be exchanged in place.
+// An instance is a component in service. Its identity is namespace:name, type, kind and digest, and that of the vaults and
+// guards that it names; routes, exit, guarded, telemetry and streams are no part of it, since they can be exchanged in
+// place.
 type instance struct {
-	node   *stream.Node
+	node   *stream.Node // of other components than bindings the kind is the category
 	digest string
-	source *config.Node // the component's body in the file
+	value  any         // what the constructor gave; of other components than bindings
+	parts  []*instance // the vaults and guards that it holds
 
-	spec    *binding.Spec    // nil for what is not a binding
+	// What a later generation exchanges; under the lock of the engine.
+	source *config.Node  // the component's body in the file
+	spec   *binding.Spec // nil for what is not a binding
+	exits  []*instance   // where its edges lead
+
 	binding *binding.Binding // nil for what is not a binding
 
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 	builder   *component.Builder
 	listeners []*listener
-	undo      []func() // what close takes back, last first
+	measures  string   // how it is measured: see binding.Spec
+	listed    []string // the metrics that its namespace lists
+	measured  []func() // what takes its counters back
+	undo      []func() // what else close takes back, last first
 	tasks     sync.WaitGroup
-}
-
-// build makes an instance of every component that the plan needs: other components first, then bindings with their
-// exits before them.
-func (e *Engine) build(p *Plan) []*instance {
-	var all []*instance
-	parts := binding.Parts{Vaults: map[string]vault.Vault{}, Guards: map[string]guard.Guard{}}
-	exporters := map[string]exporter.None{}
-	for _, s := range p.spaces {
-		all = append(all, buildOthers(e, p, s, "vault", s.vaults, parts.Vaults)...)
-		all = append(all, buildOthers(e, p, s, "guard", s.guards, parts.Guards)...)
-		all = append(all, buildOthers(e, p, s, "exporter", s.exporters, exporters)...)
-	}
-	for _, b := range p.bindings {
-		node := &stream.Node{Namespace: b.Namespace, Name: b.Name, Type: b.Type, Kind: string(b.Kind)}
-		in := e.instance(p.Report, node, b.Source, b.Digest())
-		in.spec = b.Spec
-		var err error
-		if in.binding, err = b.Build(in.builder, parts); err != nil {
-			p.Report.Errorf(b.Pos, "%v", err)
-		}
-		in.undo = append(in.undo, e.metrics.Add(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
-		if b.hasExchanges() {
-			in.node.Attributes, _ = telemetry.ParseAttributes(b.Telemetry().Attributes) // what is wrong was told by check
-			in.undo = append(in.undo, e.metrics.Add(b.Namespace, b.Name, &in.node.Exchanges, selects(b.space, b)))
-		}
-		all = append(all, in)
-	}
-	return all
-}
-
-// hasExchanges reports whether exchanges of http come to the binding, or begin there.
-func (b *planned) hasExchanges() bool {
-	return slices.ContainsFunc(b.faces, func(face string) bool { return face == "http" || b.Form.ExitFor(face) == "http" })
-}
-
-// buildOthers makes the components of one category, and puts them into made by their qualified names.
-func buildOthers[T any](e *Engine, p *Plan, s *space, category string, drafts map[string]*drafted[T], made map[string]T) []*instance {
-	var all []*instance
-	for name, d := range drafts {
-		node := &stream.Node{Namespace: s.name, Name: name, Type: d.typ, Kind: category}
-		in := e.instance(p.Report, node, d.node, d.Digest)
-		var err error
-		if made[node.String()], err = d.Build(in.builder); err != nil {
-			p.Report.Errorf(d.node.Pos, "%v", err)
-		}
-		all = append(all, in)
-	}
-	return all
+	quiet     int // looks since a stream was seen at it; see retire.go
 }
 
 func (e *Engine) instance(r *config.Report, node *stream.Node, source *config.Node, digest string) *instance {
@@ -97,6 +53,16 @@ func (e *Engine) instance(r *config.Report, node *stream.Node, source *config.No
 
 // begin gives the instance its context.
 func (in *instance) begin(ctx context.Context) { in.ctx, in.cancel = context.WithCancelCause(ctx) }
+
+// link makes the edges and routes those of the spec.
+func (in *instance) link(nodes map[string]*stream.Node) {
+	if in.binding != nil {
+		in.binding.Link(in.spec, func(namespace, name string) *stream.Node { return nodes[namespace+":"+name] })
+	}
+}
+
+// active is how many streams are at the instance.
+func (in *instance) active() int64 { return in.node.Streams.Received.Active() }
 
 // run starts what the component has declared, except for its listeners.
 func (in *instance) run(e *Engine) {
@@ -149,17 +115,10 @@ func (in *instance) attempt(t component.Task) (err error) {
 	return t.Run(in.ctx)
 }
 
-// unbind closes the listeners.
-func (in *instance) unbind() {
-	for _, l := range in.listeners {
-		l.close()
-	}
-}
-
 // close takes the instance out of service, whatever state it is in, and waits until nothing of it runs; not for ever for
 // a task that does not return, since the system may hold it, on a file of another machine for example.
 func (in *instance) close() {
-	in.unbind()
+	closeAll([]*instance{in})
 	if in.cancel != nil {
 		in.cancel(stream.ErrDrained)
 	}
@@ -168,13 +127,24 @@ func (in *instance) close() {
 		in.tasks.Wait()
 		close(over)
 	}()
+	late := time.NewTimer(cutWithin)
+	defer late.Stop()
 	select {
 	case <-over:
-	case <-time.After(cutWithin):
+	case <-late.C:
 		in.builder.Log.Error("a task did not end, and is left behind")
 	}
 	for i := len(in.undo) - 1; i >= 0; i-- {
 		in.undo[i]()
 	}
 	in.undo = nil
+	in.unmeasure()
+}
+
+// unmeasure takes the counters back.
+func (in *instance) unmeasure() {
+	for _, remove := range in.measured {
+		remove()
+	}
+	in.measured = nil
 }

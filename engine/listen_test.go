@@ -64,7 +64,7 @@ func TestAllListenersOrNone(t *testing.T) {
 	yaml := echoOn(fmt.Sprintf("host: 127.0.0.1, port: [ %s, %s, %s ]", free, one.Port(), two.Port()))
 	e, metrics := newEngine()
 	plan := load(yaml, engine.Options{})
-	err := e.Start(t.Context(), plan)
+	_, err := e.Apply(t.Context(), plan)
 	if err == nil || strings.Count(err.Error(), "the port is in use") != 2 || len(plan.Report.Faults()) != 2 {
 		t.Errorf("the faults are %v", err)
 	}
@@ -79,7 +79,7 @@ func TestAllListenersOrNone(t *testing.T) {
 	gwtest.Listen(t, "127.0.0.1:"+free).Close() // it was let go
 	one.Close()
 	two.Close()
-	if err := e.Start(t.Context(), load(yaml, engine.Options{})); err != nil {
+	if _, err := e.Apply(t.Context(), load(yaml, engine.Options{})); err != nil {
 		t.Fatalf("it cannot start again: %v", err)
 	}
 	if n := len(e.Addrs("test", "north")); n != 3 {

@@ -93,7 +93,7 @@ func TestStopTwiceAndWithoutStart(t *testing.T) {
 	if got := events(e); len(got) != 0 {
 		t.Errorf("what was never started says %v", got)
 	}
-	if err := e.Start(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
+	if _, err := e.Apply(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	e.Stop(t.Context())
@@ -132,7 +132,7 @@ func TestStartAgain(t *testing.T) {
 	leak.Check(t)
 	e, _ := newEngine()
 	for range 3 {
-		if err := e.Start(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
+		if _, err := e.Apply(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
 			t.Fatal(err)
 		}
 		echoes(t, gwtest.Dial(t, e.Addrs("test", "north")[0].String()))
@@ -147,7 +147,7 @@ func TestStartAgain(t *testing.T) {
 func TestStartOfAFaultyPlan(t *testing.T) {
 	e, _ := newEngine()
 	p := load("name: test\nbindings:\n  south: { type: nonsense }\n", engine.Options{})
-	if err := e.Start(t.Context(), p); err == nil || len(events(e)) != 0 {
+	if _, err := e.Apply(t.Context(), p); err == nil || len(events(e)) != 0 {
 		t.Errorf("started: %v, %v", err, events(e))
 	}
 }
@@ -163,7 +163,7 @@ func TestEventsOfALife(t *testing.T) {
 		}
 	})
 	defer undo()
-	if err := e.Start(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
+	if _, err := e.Apply(t.Context(), load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if !<-bound {
@@ -195,7 +195,7 @@ func TestTheContextOfStart(t *testing.T) {
 	leak.Check(t)
 	e, _ := newEngine()
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := e.Start(ctx, load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
+	if _, err := e.Apply(ctx, load(echoOn("host: 127.0.0.1, port: 0"), engine.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
@@ -368,7 +368,7 @@ bindings:
 	if want := []string{"north stream.opens.received", "north stream.opens.sent"}; !slices.Equal(selected, want) {
 		t.Errorf("selected are %v", selected)
 	}
-	if len(count) != 3 || count["test:north"] != 10 || count["test:south"] != 10 || count[":"] != 4 {
+	if len(count) != 3 || count["test:north"] != 10 || count["test:south"] != 10 || count[":"] != 6 {
 		t.Errorf("there are %v", count)
 	}
 }

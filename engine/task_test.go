@@ -159,9 +159,10 @@ func TestHandlersAreTakenBack(t *testing.T) {
 func TestCapacityIsToldOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, in := newInstance(t)
-		l := &listener{in: in}
+		l := &listener{}
+		l.owner.Store(&owner{in: in})
 		for range 25 { // one every 100 ms
-			l.tell(3)
+			l.tell(e.host, 3)
 			time.Sleep(100 * time.Millisecond)
 		}
 		got := strings.Join(messages(e), "\n")
@@ -181,12 +182,12 @@ func TestCapacityIsToldOnceASecond(t *testing.T) {
 func TestAcceptPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, in := newInstance(t)
-		tcp, err := open(t.Context(), component.Listener{Host: "127.0.0.1"})
+		l, err := e.open(t.Context(), component.Listener{Host: "127.0.0.1"}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer tcp.Close()
-		l := &listener{in: in, tcp: tcp, closed: make(chan struct{})}
+		l.closed = make(chan struct{})
+		l.owner.Store(&owner{in: in})
 		var wait time.Duration
 		for _, want := range []time.Duration{5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000} {
 			began := time.Now()
@@ -199,7 +200,7 @@ func TestAcceptPauses(t *testing.T) {
 			!strings.Contains(got, ": too many open files. Next try in 1s.") {
 			t.Errorf("the event is %s", got)
 		}
-		l.close()
+		closeListeners([]*listener{l})
 		began := time.Now()
 		if l.pause(syscall.EMFILE, wait); time.Since(began) != 0 {
 			t.Errorf("paused for %v", time.Since(began))
@@ -213,7 +214,7 @@ func TestReasons(t *testing.T) {
 	in.source = &config.Node{Kind: config.Mapping, Pos: config.Pos{File: "f", Line: 1, Column: 1}}
 	f := func(err error, port uint16, why, hint string) {
 		t.Helper()
-		at, got := blame(in, component.Listener{Host: "127.0.0.1", Port: port}, err)
+		at, got := blame(in.source, component.Listener{Host: "127.0.0.1", Port: port}, err)
 		if reason(err) != why || !strings.HasPrefix(got, hint) || (hint == "") != (got == "") || at != in.source.Pos {
 			t.Errorf("%v: %q, %q at %v", err, reason(err), got, at)
 		}

@@ -97,10 +97,11 @@ func TestParentReachesAChild(t *testing.T) {
 // TestExchangesAreCounted where they begin and where they go; what was told the client counts as whole.
 func TestExchangesAreCounted(t *testing.T) {
 	r := newRig(t)
-	var err error
-	if r.node.Attributes, err = telemetry.ParseAttributes(map[string]string{"method": "${http.request.method}"}); err != nil {
+	method, err := telemetry.ParseAttributes(map[string]string{"method": "${http.request.method}"})
+	if err != nil {
 		t.Fatal(err)
 	}
+	r.node.Attributes.Store(method)
 	exit := node("exit")
 	metrics := &telemetry.Metrics{}
 	metrics.Add("test", "north", &r.node.Exchanges, nil)

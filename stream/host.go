@@ -58,9 +58,13 @@ func (h *Host) Scopes(f func(*Scope)) {
 
 // Leave asks every open scope to come to an end in its own time, and every one that begins from now on.
 func (h *Host) Leave() {
-	h.leaving.Store(true)
+	h.LeaveFromNow()
 	h.Scopes((*Scope).Leave)
 }
+
+// LeaveFromNow asks every scope that begins from now on to come to an end in its own time, and those that are open not
+// yet: that many do not leave in the same moment.
+func (h *Host) LeaveFromNow() { h.leaving.Store(true) }
 
 // Open is how many scopes are open that have no parent.
 func (h *Host) Open() int { return int(h.open.Load()) }

@@ -50,8 +50,13 @@ type Limits struct {
 	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
 	Stall time.Duration
-	// The longest time that streams may go on once the gateway was asked to stop. Also set with --drain.
+	// The longest time that streams may go on once the gateway was asked to stop, or once a change of the file has taken
+	// their way from them and the binding says drain. Also set with --drain.
 	Drain time.Duration
+	// The connections that are asked to leave in one second, and ended in one second when the time of the limit drain is
+	// over, so that their clients do not all come back in the same moment. Where there are too many for that, it is done
+	// evenly in half the time of the limit drain, and ended in two seconds.
+	Leaving Count
 	// The records, of connections and of exchanges, that are kept for gozilla logs.
 	Records Kept
 	// The resolved names that one tcp client keeps.
@@ -74,6 +79,7 @@ func (l *Limits) Defaults() {
 	l.Queue = 256 << 10
 	l.Stall = 5 * time.Second
 	l.Drain = 30 * time.Second
+	l.Leaving = 2000
 	l.Records = 4096
 	l.Names = 1024
 }

@@ -12,8 +12,8 @@ type Node struct {
 	Namespace, Name string
 	Type, Kind      string
 	Streams         telemetry.Streams
-	Exchanges       telemetry.Exchanges   // of http
-	Attributes      *telemetry.Attributes // of the metrics of Exchanges; may be nil
+	Exchanges       telemetry.Exchanges                  // of http
+	Attributes      atomic.Pointer[telemetry.Attributes] // of the metrics of Exchanges; none at first
 
 	qualified atomic.Pointer[string]
 	ports     map[string]any // by the name of the protocol; [Offer] and [TargetOf] keep the types right

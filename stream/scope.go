@@ -23,6 +23,7 @@ type Scope struct {
 
 	received, sent atomic.Int64
 	ended          atomic.Bool
+	pooled         bool // see Apart
 
 	mu       sync.Mutex // guards what follows
 	path     []step
@@ -32,6 +33,7 @@ type Scope struct {
 	flows    bool // a Flow counts the bytes of the record
 	labelled bool // a binding on the path has metrics with attributes
 	sessions []admitted
+	children []*Scope         // exchanges that are going on; see reach.go
 	record   telemetry.Record // what SetRecord and Closes have said so far
 }
 
@@ -91,15 +93,15 @@ func From(ctx context.Context) *Scope {
 // calls End.
 func Begin(ctx context.Context, n *Node) *Scope {
 	host, _ := ctx.Value(hostKey{}).(*Host)
-	return host.begin(ctx, n, false)
+	return host.begin(ctx, &Scope{}, n, false)
 }
 
 // Arrive makes the scope of a connection that a listener accepted for n, which counts it as one of its streams.
 // conn.Start ends it.
-func (h *Host) Arrive(ctx context.Context, n *Node) *Scope { return h.begin(ctx, n, true) }
+func (h *Host) Arrive(ctx context.Context, n *Node) *Scope { return h.begin(ctx, &Scope{}, n, true) }
 
-func (h *Host) begin(ctx context.Context, n *Node, counted bool) *Scope {
-	s := &Scope{host: h, id: h.last.Add(1), start: time.Now()}
+func (h *Host) begin(ctx context.Context, s *Scope, n *Node, counted bool) *Scope {
+	s.host, s.id, s.start = h, h.last.Add(1), time.Now()
 	s.follow(ctx)
 	s.path = make([]step, 0, 3)
 	s.enter(n, counted)
@@ -123,6 +125,7 @@ func (s *Scope) Child(n *Node, used *Scope) *Scope {
 	c.host, c.parent, c.id, c.start = s.host, s, s.host.last.Add(1), time.Now()
 	c.follow(s)
 	c.add(step{node: n, route: routeNone, exchange: true})
+	s.adopt(c)
 	return c
 }
 
@@ -131,8 +134,11 @@ func (s *Scope) Apart(n *Node) *Scope {
 	for s.parent != nil {
 		s = s.parent
 	}
-	return s.host.begin(s.base, n, false)
+	return s.host.begin(s.base, &Scope{pooled: true}, n, false)
 }
+
+// Pooled reports whether the scope is that of a connection that serves one stream after the other.
+func (s *Scope) Pooled() bool { return s.pooled }
 
 // renew forgets all that the scope was used for.
 func (s *Scope) renew() {
@@ -207,7 +213,7 @@ func (s *Scope) add(st step) {
 	}
 	s.mu.Lock()
 	s.path = append(s.path, st)
-	s.labelled = s.labelled || st.exchange && st.node.Attributes.Dynamic()
+	s.labelled = s.labelled || st.exchange && st.node.Attributes.Load().Dynamic()
 	s.mu.Unlock()
 }
 
@@ -220,8 +226,9 @@ func (s *Scope) Label(value func(telemetry.Expression) (string, bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.path {
-		if st := &s.path[i]; st.exchange && st.node.Attributes.Dynamic() {
-			st.labels = st.node.Attributes.Labels(telemetry.Labels{}, value)
+		st := &s.path[i]
+		if a := st.node.Attributes.Load(); st.exchange && a.Dynamic() {
+			st.labels = a.Labels(telemetry.Labels{}, value)
 		}
 	}
 }
@@ -286,21 +293,6 @@ func (s *Scope) OnLeave(f func()) (undo func()) {
 	}
 }
 
-// Leave asks the stream to come to an end in its own time.
-func (s *Scope) Leave() {
-	s.mu.Lock()
-	first := !s.leaving
-	s.leaving = true
-	var f func()
-	if n := len(s.onLeave); first && n > 0 {
-		f = *s.onLeave[n-1]
-	}
-	s.mu.Unlock()
-	if f != nil {
-		f()
-	}
-}
-
 // OnEnd says what must happen when the stream is over; f is given the error that it ended with. The one registered
 // last runs first. It must be called before the scope ends, by who serves the stream.
 func (s *Scope) OnEnd(f func(error)) {
@@ -314,6 +306,9 @@ func (s *Scope) OnEnd(f func(error)) {
 func (s *Scope) End(err error) {
 	if s.ended.Swap(true) {
 		return
+	}
+	if s.parent != nil {
+		s.parent.disown(s)
 	}
 	s.mu.Lock()
 	onEnd, path, sessions := s.onEnd, s.path, s.sessions

@@ -18,6 +18,7 @@ func init() {
 		"gozilla/binding.Filtered.Routes":                   "Which streams are taken. The first route that is authorized and whose conditions match counts.",
 		"gozilla/binding.Head":                              "Head is what every binding says of itself.",
 		"gozilla/binding.Head.Kind":                         "What the binding is to the streams of its protocol: a server takes them, a client makes them, a proxy does both.",
+		"gozilla/binding.Head.Streams":                      "What happens to open streams when a change of the file takes their way from them, because the binding goes or is\nmade anew, or does not lead any more to where it has sent them: keep lets them go on for as long as they last, drain\nasks them to come to an end and ends them after the time that the limit drain gives, close ends them at once. The\nnew file's value counts; of a binding that it does not have, the old one's.",
 		"gozilla/binding.Head.Telemetry":                    "What is measured on the binding.",
 		"gozilla/binding.Head.Type":                         "The binding type.",
 		"gozilla/binding.Parts":                             "Parts are the components in service that a binding may name.",

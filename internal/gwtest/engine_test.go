@@ -143,7 +143,7 @@ func TestEmpty(t *testing.T) {
 	for _, yaml := range []string{"", "# nothing\n", "name: test\n"} {
 		p := load(yaml)
 		e := newEngine(stream.NewHost(stream.DefaultLimits(), nil))
-		if err := e.Start(t.Context(), p); err != nil {
+		if _, err := e.Apply(t.Context(), p); err != nil {
 			t.Errorf("%q: %v", yaml, err)
 		}
 		e.Stop(t.Context())
@@ -171,7 +171,7 @@ func TestUnknownHost(t *testing.T) {
 	cancel() // so that nobody is asked
 	p := load(yaml)
 	e := newEngine(stream.NewHost(stream.DefaultLimits(), nil))
-	err := e.Start(ctx, p)
+	_, err := e.Apply(ctx, p)
 	if err == nil {
 		e.Stop(t.Context())
 		t.Fatal("it listens on a host that there is not")
@@ -285,7 +285,7 @@ func TestStopAtTheDeadline(t *testing.T) {
 
 func TestStopTwice(t *testing.T) {
 	e := newEngine(stream.NewHost(stream.DefaultLimits(), nil))
-	if err := e.Start(t.Context(), load(echo)); err != nil {
+	if _, err := e.Apply(t.Context(), load(echo)); err != nil {
 		t.Fatal(err)
 	}
 	e.Stop(t.Context())
@@ -319,7 +319,7 @@ func TestTasksAreRestarted(t *testing.T) {
 		log := telemetry.NewLog(nil, 16, false)
 		e := newEngine(stream.NewHost(stream.DefaultLimits(), log))
 		p := load("name: test\nbindings:\n  worker:\n    type: task\n    kind: server\n")
-		if err := e.Start(t.Context(), p); err != nil {
+		if _, err := e.Apply(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)

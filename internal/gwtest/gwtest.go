@@ -92,7 +92,7 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 		v, ok := o.env[name]
 		return v, ok
 	}}, engine.Options{})
-	if err := g.Engine.Start(t.Context(), plan); err != nil {
+	if _, err := g.Engine.Apply(t.Context(), plan); err != nil {
 		return nil, err
 	}
 	t.Cleanup(g.close)
