@@ -11,7 +11,7 @@ import (
 // A Change is what one configuration makes of the one before it.
 type Change struct {
 	Components []ComponentChange `json:"components"` // by namespace, category and name
-	Listeners  []ListenerChange  `json:"listeners"`  // by address
+	Listeners  []ListenerChange  `json:"listeners"`  // by binding, by what it does, and by address
 	// The connections that are open, by what happens to them.
 	Connections struct {
 		Keep  int `json:"keep"`
@@ -118,11 +118,11 @@ func (d *draft) compare() {
 	}
 	at := d.count()
 	for _, in := range d.instances {
-		d.describe(in, d.running[in.identity()], at[in.node])
+		d.describe(in, d.running[in.identity()], at)
 	}
 	for _, in := range d.gone {
 		if now[in.identity()] == nil {
-			d.describe(nil, in, at[in.node])
+			d.describe(nil, in, at)
 		}
 	}
 	slices.SortFunc(d.change.Components, func(a, b ComponentChange) int {
@@ -160,10 +160,13 @@ func (d *draft) count() map[*stream.Node]int {
 }
 
 // describe adds what becomes of a component: in is it afterwards, before what it was; one of them may be nil.
-func (d *draft) describe(in, before *instance, connections int) {
-	shown := in
+func (d *draft) describe(in, before *instance, at map[*stream.Node]int) {
+	shown, connections := in, 0
 	if in == nil {
 		shown = before
+	}
+	if before != nil {
+		connections = at[before.node]
 	}
 	c := ComponentChange{
 		Category: shown.identity().category, Namespace: shown.node.Namespace, Name: shown.node.Name, Type: shown.node.Type,
@@ -244,6 +247,6 @@ func (d *draft) describeListeners() {
 		add(l, "close", l.owner.Load().in)
 	}
 	slices.SortFunc(d.change.Listeners, func(a, b ListenerChange) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Does, b.Does))
+		return cmp.Or(cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Does, b.Does), cmp.Compare(a.Address, b.Address))
 	})
 }

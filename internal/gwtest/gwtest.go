@@ -40,6 +40,7 @@ type Gateway struct {
 	Metrics *telemetry.Metrics
 
 	t    testing.TB
+	env  func(string) (string, bool)
 	stop sync.Once
 
 	mu   sync.Mutex
@@ -88,15 +89,21 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 	g.Host = stream.NewHost(&o.limits, telemetry.NewLog(log, int(o.limits.Records), false))
 	g.Host.Traces = o.traces
 	g.Engine = engine.New(g.Host, g.Metrics, log)
-	plan := engine.Load(t.Context(), config.Source{Name: "zilla.yaml", Text: []byte(yaml), Env: func(name string) (string, bool) {
+	g.env = func(name string) (string, bool) {
 		v, ok := o.env[name]
 		return v, ok
-	}}, engine.Options{})
-	if _, err := g.Engine.Apply(t.Context(), plan); err != nil {
+	}
+	if _, err := g.Take("zilla.yaml", yaml); err != nil {
 		return nil, err
 	}
 	t.Cleanup(g.close)
 	return g, nil
+}
+
+// Take has the gateway run another file.
+func (g *Gateway) Take(name, yaml string) (*engine.Change, error) {
+	plan := engine.Load(g.t.Context(), config.Source{Name: name, Text: []byte(yaml), Env: g.env}, engine.Options{})
+	return g.Engine.Apply(g.t.Context(), plan)
 }
 
 // close stops the gateway. Streams that the test has left open are cut off.

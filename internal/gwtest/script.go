@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gozilla/engine"
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/telemetry"
@@ -23,7 +24,7 @@ import (
 //	name: test                         the namespace
 //	… port: 0                          a port that the system chooses
 //	… port: ${{env.SERVER}}            the port of the script's server; CLOSED is one on which nothing listens
-//	                                   and HANGING one that never answers
+//	                                   and HANGING one that never answers; FREE1 to FREE3 are not in use
 //	-- script --
 //	# a comment
 //	client 1 connects to north         the name of a binding; north[1] is its second listener
@@ -35,12 +36,16 @@ import (
 //	client 1 aborts
 //	server 1 closes
 //	gateway waits for 1 record         connections have ended
+//	gateway takes two.yaml             another file of the archive, which is in service from then on
+//	gateway refuses three.yaml         or is not, since it is wrong
 //	gateway leaves                     it is asked to end, and waits
 //	gateway cuts                       the patience is over
 //	-- records --
 //	test:north exit > test:south  SERVER  received 15 sent 0  client: rst
 //	-- events --
 //	test:south binding.tcp.dns.failed Unable to resolve host dns for address (nowhere.invalid).
+//	-- changes --
+//	two.yaml: what the file has changed, or what is wrong with it
 //
 // Records stand in the order in which the connections ended, or sorted if the script has the line "records in any
 // order". With -update, records and events become what came about.
@@ -70,10 +75,12 @@ type script struct {
 	left    chan struct{}
 	drained context.Context
 	sorted  bool
+	files   *Archive
+	changes strings.Builder
 }
 
 func newScript(t *testing.T, a *Archive, opts []Option) *script {
-	s := &script{t: t, ends: map[string]*net.TCPConn{}, names: map[string]string{}}
+	s := &script{t: t, ends: map[string]*net.TCPConn{}, names: map[string]string{}, files: a}
 	yaml := a.Text("zilla.yaml")
 	s.server = Listen(t, "")
 	known := map[string]func() string{
@@ -84,8 +91,11 @@ func newScript(t *testing.T, a *Archive, opts []Option) *script {
 			return port
 		},
 	}
+	for _, name := range []string{"FREE1", "FREE2", "FREE3"} {
+		known[name] = func() string { return ClosedPort(t) }
+	}
 	for name, port := range known {
-		if strings.Contains(yaml, "env."+name) {
+		if slices.ContainsFunc(a.Files, func(f File) bool { return strings.Contains(f.Text, "env."+name+"}") }) {
 			p := port()
 			s.names[p] = name
 			opts = append(opts, Env(name, p))
@@ -126,6 +136,8 @@ func (s *script) gateway(words []string) {
 		for range n {
 			s.g.Record()
 		}
+	case "takes", "refuses":
+		s.take(words[1], words[0] == "takes")
 	case "leaves":
 		s.leave()
 	case "cuts":
@@ -137,6 +149,42 @@ func (s *script) gateway(words []string) {
 	default:
 		s.fail("the gateway cannot do that")
 	}
+}
+
+// take has the gateway run another file of the archive.
+func (s *script) take(name string, wanted bool) {
+	s.t.Helper()
+	change, err := s.g.Take(name, s.files.Text(name))
+	switch {
+	case (err == nil) != wanted:
+		s.fail("it has taken it or not: %v", err)
+	case err != nil:
+		fmt.Fprintf(&s.changes, "%s: nothing, since it is wrong\n  %s\n", name, s.nameAll(strings.ReplaceAll(err.Error(), "\n", "\n  ")))
+	default:
+		fmt.Fprintf(&s.changes, "%s:\n%s", name, s.nameAll(Story(change)))
+	}
+}
+
+// Story tells a change in lines.
+func Story(c *engine.Change) string {
+	var b strings.Builder
+	for _, x := range c.Components {
+		fmt.Fprintf(&b, "  %s %s %s:%s", x.Category, x.Does, x.Namespace, x.Name)
+		if x.Why != "" {
+			fmt.Fprintf(&b, ": %s", x.Why)
+		}
+		if x.Connections > 0 {
+			fmt.Fprintf(&b, " (%d connections, %s)", x.Connections, x.Streams)
+		}
+		b.WriteByte('\n')
+	}
+	for _, l := range c.Listeners {
+		fmt.Fprintf(&b, "  port %s %s for %s\n", l.Does, l.Address, l.Binding)
+	}
+	if n := c.Connections; n.Keep+n.Drain+n.Close > 0 {
+		fmt.Fprintf(&b, "  connections: keep %d, drain %d, close %d\n", n.Keep, n.Drain, n.Close)
+	}
+	return b.String()
 }
 
 // leave begins to stop the gateway, and returns once its listeners are closed.
@@ -253,6 +301,7 @@ func (s *script) finish(a *Archive) {
 	}
 	a.Expect(s.t, "records", strings.Join(records, ""))
 	a.Expect(s.t, "events", strings.Join(events, ""))
+	a.Expect(s.t, "changes", s.changes.String())
 }
 
 // record is what a record says that is the same every time.
