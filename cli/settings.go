@@ -32,6 +32,8 @@ type settings struct {
 	events        bool // print events on stdout
 	diagnostics   string
 	authorization string // for a configuration by http
+	watch         bool   // follow the configuration
+	poll          int    // seconds between two looks at a server that does not wait
 	limits        stream.Limits
 	limitTexts    map[string]string // what was said of them
 }
@@ -47,6 +49,8 @@ type property struct {
 var properties = []property{
 	{"zilla.engine.config.url", "The configuration: a path, or a file:, http: or https: address.", text(func(s *settings) *string { return &s.config })},
 	{"zilla.engine.config.uri", "Another name of zilla.engine.config.url.", text(func(s *settings) *string { return &s.config })},
+	{"zilla.engine.config.watch", "Whether to follow the configuration when it changes. SIGHUP and gozilla reload do, whatever this says.", yes(func(s *settings) *bool { return &s.watch })},
+	{"zilla.engine.config.poll.interval.seconds", "The seconds after which an HTTP server is asked again for the configuration that does not wait until it has changed.", number(func(s *settings) *int { return &s.poll })},
 	{"zilla.engine.directory", "The directory for what the process keeps while it runs: its admin socket and the file `ready`.", text(func(s *settings) *string { return &s.directory })},
 	{"zilla.engine.workers", "The processors that are used at most.", number(func(s *settings) *int { return &s.workers })},
 	{"zilla.engine.worker.capacity", "The connections that may be open for each worker.", number(func(s *settings) *int { return &s.capacity })},
@@ -99,7 +103,7 @@ func yes(field func(*settings) *bool) func(*settings, string) error {
 }
 
 func defaultSettings() *settings {
-	s := &settings{config: "zilla.yaml", directory: filepath.Join(".zilla", "engine"), limitTexts: map[string]string{}}
+	s := &settings{config: "zilla.yaml", directory: filepath.Join(".zilla", "engine"), limitTexts: map[string]string{}, watch: true, poll: 60}
 	s.limits.Defaults()
 	return s
 }

@@ -12,13 +12,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
 	"gozilla/admin"
 	"gozilla/config"
 	"gozilla/engine"
-	"gozilla/internal/fetch"
 	"gozilla/stream"
 	"gozilla/telemetry"
 )
@@ -27,7 +27,9 @@ var startCommand = &command{
 	name: "start", short: "run a gateway in the foreground",
 	long: "Runs the configuration until it is told to end by SIGTERM or SIGINT. Then its ports close at once, streams " +
 		"may go on for as long as --drain says, and those that are left are reset; a second signal does not wait. The " +
-		"status is 0 after that, 1 if the gateway cannot start. SIGUSR2 writes diagnostics, if it was told where to.",
+		"status is 0 after that, 1 if the gateway cannot start. When the configuration changes, or at SIGHUP, what differs is " +
+		"exchanged while the rest goes on; a configuration with a fault changes nothing. One that is missing or empty is " +
+		"waited for. SIGUSR2 writes diagnostics, if it was told where to.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		s := &starter{}
 		s.declare(fs)
@@ -63,9 +65,11 @@ type starter struct {
 	metrics  telemetry.Metrics
 	log      *slog.Logger
 	engine   *engine.Engine
+	follower *engine.Follower
 	state    state
 
-	signals, diagnoses chan os.Signal // those that end the process, and that asks for diagnostics
+	// Those that end the process, that asks for diagnostics, and that asks to read the configuration again.
+	signals, diagnoses, reloads chan os.Signal
 }
 
 // allWorkers is the number of workers that no flag has set.
@@ -113,11 +117,13 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
 	// From here on signals do what they are there for, also before the first port listens.
-	s.signals, s.diagnoses = make(chan os.Signal, 2), make(chan os.Signal, 1)
+	s.signals, s.diagnoses, s.reloads = make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(s.signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(s.signals)
 	notifyDiagnose(s.diagnoses)
 	defer signal.Stop(s.diagnoses)
+	signal.Notify(s.reloads, syscall.SIGHUP)
+	defer signal.Stop(s.reloads)
 	signal.Ignore(syscall.SIGPIPE) // who reads our output may leave without us
 	defer signal.Reset(syscall.SIGPIPE)
 	ctx, end := context.WithCancel(ctx)
@@ -150,10 +156,6 @@ func (s *starter) start(ctx context.Context) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
-	plan, err := s.load(ctx)
-	if err != nil {
-		return err
-	}
 	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, int(s.settings.limits.Records), s.records))
 	s.host.Traces = s.traces
 	closeAccess, err := s.openAccess(context.WithoutCancel(ctx))
@@ -165,7 +167,11 @@ func (s *starter) start(ctx context.Context) error {
 	over := make(chan struct{})
 	defer close(over)
 	go s.diagnoseOnSignal(over)
-	return s.serve(ctx, plan)
+	s.follower = s.engine.Follow(engine.Origin{
+		Name: s.settings.config, Env: s.env.LookupEnv, Poll: time.Duration(s.settings.poll) * time.Second,
+		Options: engine.Options{System: s.systemExporters(), Authorization: s.settings.authorization},
+	}, s)
+	return s.serve(ctx)
 }
 
 // settle makes one of what the properties and the flags say; flags hold over properties.
@@ -205,21 +211,6 @@ func (s *starter) systemExporters() string {
 	return ""
 }
 
-// load reads and checks the configuration. Nothing at all is a configuration that serves nothing.
-func (s *starter) load(ctx context.Context) (*engine.Plan, error) {
-	name := s.settings.config
-	text, err := fetch.Read(ctx, name, fetch.Options{Max: config.MaxText, Authorization: s.settings.authorization})
-	if err != nil {
-		return nil, err
-	}
-	plan := engine.Load(ctx, config.Source{Name: name, Text: text, Env: s.env.LookupEnv}, engine.Options{System: s.systemExporters(), Authorization: s.settings.authorization})
-	if plan.Report.Err() != nil {
-		s.show(plan.Report)
-		return nil, errShown
-	}
-	return plan, nil
-}
-
 // show shows the faults of a configuration: as check does, or as lines of a log that is JSON.
 func (s *starter) show(r *config.Report) {
 	if s.format == "text" {
@@ -242,30 +233,84 @@ func (s *starter) show(r *config.Report) {
 	}
 }
 
-// serve runs the plan until ctx ends.
-func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
-	if plan.Empty() {
-		s.log.Warn("nothing is served: the configuration is missing or empty", "config", s.settings.config)
-	}
+// serve runs the configuration until ctx ends.
+func (s *starter) serve(ctx context.Context) error {
 	closeAdmin, err := s.openAdmin(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
 	defer closeAdmin()
 	os.Remove(s.readyFile()) // a process that was killed may have left it
-	_, err = s.engine.Apply(ctx, plan)
-	s.show(plan.Report)
-	if err != nil {
+	first := s.follower.Begin(ctx)
+	switch {
+	case first.Plan == nil:
+		return first.Err
+	case first.Plan.Empty() && first.Err == nil:
+		s.log.Warn("nothing is served: the configuration is missing or empty", "config", s.settings.config)
+	}
+	s.show(first.Plan.Report)
+	var invalid *config.Invalid
+	if errors.As(first.Err, &invalid) {
 		return errShown
+	} else if first.Err != nil {
+		return first.Err
 	}
 	if s.verbose {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
 	go watchHeap(ctx)
+	following := s.follow(ctx)
 	<-ctx.Done()
+	<-following
 	s.stop(ctx)
 	return nil
+}
+
+// follow keeps up with the configuration until ctx ends; the channel is closed then.
+func (s *starter) follow(ctx context.Context) <-chan struct{} {
+	var wg sync.WaitGroup
+	if s.settings.watch {
+		wg.Go(func() { s.follower.Run(ctx) })
+	}
+	wg.Go(func() {
+		for {
+			select {
+			case <-s.reloads:
+				s.follower.Reload(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// Trying is part of engine.Teller.
+func (s *starter) Trying() {}
+
+// Tried is part of engine.Teller.
+func (s *starter) Tried(o *engine.Outcome) {
+	generation := s.engine.Generation()
+	var invalid *config.Invalid
+	switch {
+	case o.Err == nil:
+		s.show(o.Plan.Report)
+		s.log.Info("the configuration was read again: "+o.Change.Summary(), "generation", generation)
+		if s.verbose {
+			s.engine.Describe(s.env.Stdout)
+		}
+	case errors.As(o.Err, &invalid):
+		s.show(o.Plan.Report)
+		s.log.Error("the configuration was refused, the one before goes on", "generation", generation)
+	default:
+		s.log.Error("the configuration was refused, the one before goes on: "+o.Err.Error(), "generation", generation)
+	}
 }
 
 // openAdmin answers gozilla stop, logs and metrics in the directory of the process. Where that cannot be, the gateway

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"gozilla/binding"
 	"gozilla/stream"
@@ -55,6 +57,29 @@ type ListenerChange struct {
 // Nothing reports whether the change changes nothing.
 func (c *Change) Nothing() bool {
 	return !slices.ContainsFunc(c.Components, func(x ComponentChange) bool { return x.Does != Keeps })
+}
+
+// Summary is the change in a few words.
+func (c *Change) Summary() string {
+	if c.Nothing() {
+		return "nothing has changed"
+	}
+	var parts []string
+	for _, x := range []struct {
+		does Does
+		how  string
+	}{{Adds, "added"}, {Updates, "updated"}, {Replaces, "replaced"}, {Removes, "removed"}} {
+		n := 0
+		for i := range c.Components {
+			if c.Components[i].Does == x.does {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, x.how))
+		}
+	}
+	return "components " + strings.Join(parts, ", ")
 }
 
 // lost is what open streams lose at a change: bindings on their way, and ways from one binding to the next; each with what

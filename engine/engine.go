@@ -31,6 +31,7 @@ type Engine struct {
 	leaving   []*instance // of generations before it, see retire.go
 	inherited []*net.TCPListener
 	serves    bool // from the first Apply to Stop
+	something bool // what is in service has a namespace
 	drains    *drains
 }
 
@@ -136,7 +137,7 @@ func (e *Engine) commit(d *draft) {
 	d.exchange(nodes)
 	e.mu.Lock()
 	first := !e.serves
-	e.instances, e.serves = d.instances, true
+	e.instances, e.serves, e.something = d.instances, true, !d.plan.Empty()
 	d.own()
 	if first {
 		e.drains = newDrains()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -63,10 +64,12 @@ type drafted[T any] struct {
 
 // Options are how a configuration is read.
 type Options struct {
-	Strict bool   // refuse what zilla does not take
-	System string // YAML of further exporters in the system namespace
+	Strict  bool   // refuse what zilla does not take
+	System  string // YAML of further exporters in the system namespace
+	Untried bool   // leave out what only the constructors of components know: Apply and Compare tell
 
 	Authorization string // the header's value for files that are fetched by http or https
+	Folder        string // of the configuration, which the names of files are relative to; "" for that of its name
 }
 
 // Load checks a configuration, and reads the files that its components name; ctx bounds that. Every fault is in the
@@ -82,15 +85,24 @@ func Load(ctx context.Context, source config.Source, o Options) *Plan {
 	}
 	p.check()
 	reading := ctx
+	resolve := func(name string) string {
+		base := source.Name
+		if o.Folder != "" {
+			base = filepath.Join(o.Folder, "zilla.yaml")
+		}
+		return fetch.Resolve(base, name)
+	}
 	p.loadFiles(&component.Loader{
 		Report: p.Report,
 		Read: func(name string) ([]byte, error) {
-			return fetch.Read(reading, fetch.Resolve(source.Name, name), fetch.Options{Max: maxFile, Authorization: o.Authorization, Required: true})
+			return fetch.Read(reading, resolve(name), fetch.Options{Max: maxFile, Authorization: o.Authorization, Required: true})
 		},
-		Path: func(name string) string { return fetch.Path(fetch.Resolve(source.Name, name)) },
+		Path: func(name string) string { return fetch.Path(resolve(name)) },
 	})
 	reading = context.WithoutCancel(ctx) // tasks read on
-	p.try()
+	if !o.Untried {
+		p.try()
+	}
 	return p
 }
 

@@ -7,6 +7,8 @@ type Term struct{ Name, Means string }
 var Events = []Term{
 	{"engine.started", "The gateway is in service."},
 	{"engine.stopped", "The gateway has ended, and every stream with it."},
+	{"engine.config.changed", "Another configuration was put in service."},
+	{"engine.config.refused", "Another configuration was refused: it has a fault, asks for a port that is in use, or cannot be read. The one before goes on."},
 	{"engine.accept.failed", "Connections cannot be accepted, for lack of descriptors for example. It is tried again."},
 	{"engine.capacity.reached", "Connections were closed at once because as many are open as may be. Told at most once a second for each listener."},
 	{"engine.stream.failed", "A stream was lost to an internal error. The others go on."},

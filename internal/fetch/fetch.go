@@ -68,11 +68,11 @@ func filePath(u *url.URL) string {
 // Resolve is the address of what a text at base calls name: a path, or an address of its own. Paths are relative to the
 // folder of base.
 func Resolve(base, name string) string {
-	if isAddress(name) || filepath.IsAbs(name) && !isRemote(base) {
+	if isAddress(name) || filepath.IsAbs(name) && !IsRemote(base) {
 		return name
 	}
 	if u, err := url.Parse(base); err == nil && isAddress(base) {
-		if isRemote(base) {
+		if IsRemote(base) {
 			return u.ResolveReference(&url.URL{Path: filepath.ToSlash(name)}).String()
 		}
 		base = filePath(u)
@@ -85,15 +85,15 @@ func Path(address string) string {
 	switch u, err := url.Parse(address); {
 	case !isAddress(address):
 		return address
-	case err != nil || isRemote(address):
+	case err != nil || IsRemote(address):
 		return ""
 	default:
 		return filePath(u)
 	}
 }
 
-// isRemote reports whether an address is one of an HTTP server.
-func isRemote(address string) bool {
+// IsRemote reports whether an address is one of an HTTP server.
+func IsRemote(address string) bool {
 	return isAddress(address) && !strings.HasPrefix(strings.ToLower(address), "file:")
 }
 
@@ -143,12 +143,54 @@ func readAll(r io.Reader, name string, max int64) ([]byte, error) {
 func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	a, err := ask(ctx, u, o, nil)
+	if err != nil {
+		return nil, err
+	}
+	if a.Absent && o.Required {
+		return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), a.status)
+	}
+	return a.Text, nil
+}
+
+// An Answer is what an HTTP server has at an address.
+type Answer struct {
+	Text   []byte
+	Tag    string // the ETag, by which a server knows what its client has
+	Same   bool   // it is what the client has: there is no text
+	Absent bool   // the server has nothing there: 204 or 404
+
+	status string
+}
+
+// Poll asks an HTTP server for what is at an address if that is not what the tag says, and to wait for as long as that
+// until it is (RFC 7240, section 4.3). Servers that do not know of waiting answer at once.
+func Poll(ctx context.Context, address string, o Options, tag string, wait time.Duration) (*Answer, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: its address is wrong: %w", errors.Unwrap(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait+timeout)
+	defer cancel()
+	return ask(ctx, u, o, func(h http.Header) {
+		if tag != "" {
+			h.Set("If-None-Match", tag)
+			h.Set("Prefer", fmt.Sprintf("wait=%d", int(wait.Seconds())))
+		}
+	})
+}
+
+// ask sends one request; add completes its header.
+func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", u.Redacted(), err)
 	}
 	if o.Authorization != "" {
 		req.Header.Set("Authorization", o.Authorization)
+	}
+	if add != nil {
+		add(req.Header)
 	}
 	client := http.Client{CheckRedirect: stayPrivate}
 	resp, err := client.Do(req)
@@ -160,14 +202,19 @@ func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", u.Redacted(), err)
 	}
 	defer resp.Body.Close()
+	a := &Answer{Tag: resp.Header.Get("ETag"), status: resp.Status}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return readAll(resp.Body, u.Redacted(), o.Max)
-	case http.StatusNoContent, http.StatusNotFound:
-		if o.Required {
-			return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
+		a.Text, err = readAll(resp.Body, u.Redacted(), o.Max)
+		return a, err
+	case http.StatusNotModified:
+		if add != nil {
+			a.Same = true
+			return a, nil
 		}
-		return nil, nil
+	case http.StatusNoContent, http.StatusNotFound:
+		a.Absent = true
+		return a, nil
 	}
 	return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
 }

@@ -6,7 +6,8 @@
 //	... read the files ...
 //	changed, before, err := before.Next(ctx, watch.Interval)
 //
-// What changes after Take is found by Next, also while the files are being read.
+// What changes after Take is found by Next, also while the files are being read. [File] is for one file whose change is to
+// be noticed at once.
 package watch
 
 import (
@@ -38,10 +39,14 @@ type signature struct {
 func Take(names ...string) *Snapshot {
 	s := &Snapshot{names: names, seen: make([]signature, len(names))}
 	for i, name := range names {
-		s.seen[i].info, s.seen[i].err = os.Stat(name)
-		if s.seen[i].err == nil {
-			s.seen[i].changed = changeTime(s.seen[i].info)
-		}
+		s.seen[i] = sign(name)
+	}
+	return s
+}
+
+func sign(name string) (s signature) {
+	if s.info, s.err = os.Stat(name); s.err == nil {
+		s.changed = changeTime(s.info)
 	}
 	return s
 }

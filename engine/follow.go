@@ -1,0 +1,365 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"gozilla/config"
+	"gozilla/internal/fetch"
+	"gozilla/internal/watch"
+	"gozilla/telemetry"
+)
+
+// An Origin is where a configuration comes from.
+type Origin struct {
+	Name    string // a path, or a file:, http: or https: address
+	Env     func(name string) (value string, set bool)
+	Options Options
+	Poll    time.Duration // how often an HTTP server is asked that does not wait until something has changed
+}
+
+// A Follower keeps an engine at what its origin has.
+type Follower struct {
+	engine *Engine
+	origin Origin
+	tell   Teller
+
+	changing sync.Mutex // one at a time
+	text     []byte     // that was tried last
+	tag      string     // of the text, for an HTTP server
+
+	mu    sync.Mutex // guards what follows
+	state State
+}
+
+// Teller is told when another configuration is about to be tried, and what has come of it.
+type Teller interface {
+	Trying()
+	Tried(*Outcome)
+}
+
+// An Outcome is what has come of a configuration.
+type Outcome struct {
+	Plan   *Plan   // what was read; nil if nothing could be
+	Change *Change // what it has changed; nil if it was refused
+	Err    error   // why it was refused; the faults that have places are in the Plan's Report
+}
+
+// State is what a Follower knows.
+type State struct {
+	Generation int64 // the number of the configuration in service, counted from 1
+	Loaded     time.Time
+	Refused    error // why the last configuration that was tried is not in service; nil if it is
+	RefusedAt  time.Time
+}
+
+// Follow makes a follower of an origin. It does nothing before Begin.
+func (e *Engine) Follow(o Origin, tell Teller) *Follower {
+	return &Follower{engine: e, origin: o, tell: tell}
+}
+
+// Source is the origin's text as Load takes it.
+func (o *Origin) Source(text []byte) config.Source {
+	return config.Source{Name: o.Name, Text: text, Env: o.Env}
+}
+
+// State is how it stands.
+func (f *Follower) State() State {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.state
+	s.Generation = f.engine.Generation()
+	return s
+}
+
+// Begin reads the origin and puts what it has in service, nothing if there is nothing: it may come. Unlike later, what is
+// wrong with it is not forgiven.
+func (f *Follower) Begin(ctx context.Context) *Outcome {
+	f.changing.Lock()
+	defer f.changing.Unlock()
+	text, err := f.read(ctx)
+	if err != nil {
+		return &Outcome{Err: err}
+	}
+	o := f.try(ctx, text)
+	f.note(o)
+	return o
+}
+
+// Reload reads the origin now and puts what it has in service, also if it is the same text.
+func (f *Follower) Reload(ctx context.Context) *Outcome {
+	f.changing.Lock()
+	defer f.changing.Unlock()
+	f.tell.Trying()
+	text, err := f.read(ctx)
+	return f.take(ctx, text, err)
+}
+
+// Compare tells what Reload would change if the origin had that text; its name is what faults are told with.
+func (f *Follower) Compare(ctx context.Context, s config.Source, o Options) *Outcome {
+	o.System, o.Authorization, o.Untried = f.origin.Options.System, f.origin.Options.Authorization, true
+	s.Env = f.origin.Env
+	p := Load(ctx, s, o)
+	if p.Report.Err() == nil && p.Empty() {
+		return &Outcome{Plan: p, Err: errEmpty}
+	}
+	change, err := f.engine.Compare(ctx, p)
+	return &Outcome{Plan: p, Change: change, Err: err}
+}
+
+// Run follows the origin until ctx ends.
+func (f *Follower) Run(ctx context.Context) {
+	if fetch.IsRemote(f.origin.Name) {
+		f.poll(ctx)
+		return
+	}
+	f.watch(ctx)
+}
+
+// errEmpty refuses a configuration in place of which something runs.
+var errEmpty = errors.New("the configuration is missing or empty")
+
+// read reads the origin.
+func (f *Follower) read(ctx context.Context) ([]byte, error) {
+	o := fetch.Options{Max: config.MaxText, Authorization: f.origin.Options.Authorization}
+	if !fetch.IsRemote(f.origin.Name) {
+		return f.readFile(ctx, watch.Of(fetch.Path(f.origin.Name)), o)
+	}
+	a, err := fetch.Poll(ctx, f.origin.Name, o, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	f.tag = a.Tag
+	return a.Text, nil
+}
+
+// patience is how long Reload waits for who writes to the file.
+const patience = time.Second
+
+// readFile reads a file, if it can be, when nobody writes to it.
+func (f *Follower) readFile(ctx context.Context, file *watch.File, o fetch.Options) ([]byte, error) {
+	ready, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		waited := file.Ready(ready)
+		text, err := fetch.Read(ctx, f.origin.Name, o)
+		if err != nil || waited != nil || file.Same() {
+			return text, err
+		}
+	}
+}
+
+// watch follows a file.
+func (f *Follower) watch(ctx context.Context) {
+	file := watch.Of(fetch.Path(f.origin.Name))
+	f.glance(ctx, file, true) // it may have changed since Begin
+	for file.Await(ctx) == nil {
+		f.glance(ctx, file, false)
+	}
+}
+
+// glance reads a file and takes what it has, unless that was tried already.
+func (f *Follower) glance(ctx context.Context, file *watch.File, first bool) {
+	f.changing.Lock()
+	defer f.changing.Unlock()
+	text, err := fetch.Read(ctx, f.origin.Name, fetch.Options{Max: config.MaxText})
+	if !first && !file.Same() {
+		return // what comes next is whole
+	}
+	if f.State().Refused != nil {
+		f.text = nil // to write it again is to ask for another try
+	}
+	f.consider(ctx, text, err)
+}
+
+// The bounds of how long to wait before a server is asked again that cannot be.
+const (
+	retryAfter    = time.Second
+	retryAtLatest = 30 * time.Second
+	longPoll      = 5 * time.Minute
+)
+
+// poll follows what an HTTP server has.
+func (f *Follower) poll(ctx context.Context) {
+	o := fetch.Options{Max: config.MaxText, Authorization: f.origin.Options.Authorization}
+	wait := retryAfter
+	for ctx.Err() == nil {
+		began := time.Now()
+		f.changing.Lock()
+		tag := f.tag
+		f.changing.Unlock()
+		a, err := fetch.Poll(ctx, f.origin.Name, o, tag, longPoll)
+		if ctx.Err() != nil {
+			return
+		}
+		if news, ok := f.answered(ctx, a, err); !ok {
+			sleep(ctx, wait/2+rand.N(wait))
+			wait = min(2*wait, retryAtLatest)
+			continue
+		} else if !news && time.Since(began) < longPoll/2 {
+			sleep(ctx, f.origin.Poll) // it does not wait, or no longer
+		} else {
+			sleep(ctx, retryAfter-time.Since(began)) // whatever it does, not more often than that
+		}
+		wait = retryAfter
+	}
+}
+
+// answered takes what a server has answered. It reports whether that was news, and whether it was an answer at all.
+func (f *Follower) answered(ctx context.Context, a *fetch.Answer, err error) (news, ok bool) {
+	f.changing.Lock()
+	defer f.changing.Unlock()
+	switch {
+	case err != nil:
+		f.consider(ctx, nil, err)
+		return false, false
+	case a.Absent:
+		f.consider(ctx, nil, nil)
+		return false, false
+	case a.Same:
+		f.back()
+		return false, true
+	}
+	f.tag = a.Tag
+	return f.consider(ctx, a.Text, nil), true
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// consider takes a text unless it was tried already; what is wrong with the origin is told once. It reports whether the
+// text was tried.
+func (f *Follower) consider(ctx context.Context, text []byte, err error) bool {
+	switch {
+	case err == nil && isBlank(text) && f.origin.isNothing(ctx, text):
+		if !f.engine.hasSomething() {
+			return false // it is waited for
+		}
+		err = errEmpty
+	case err == nil && bytes.Equal(text, f.text):
+		f.back()
+		return false
+	}
+	if err != nil && f.knows(err) {
+		return false
+	}
+	f.tell.Trying()
+	f.take(ctx, text, err)
+	return err == nil
+}
+
+// isBlank reports whether a text is likely to have nothing in it.
+func isBlank(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' && line[0] != '-' && line[0] != '.' && line[0] != '%' {
+			return false
+		}
+	}
+	return true
+}
+
+// isNothing reports whether a text is a configuration without a namespace.
+func (o *Origin) isNothing(ctx context.Context, text []byte) bool {
+	p := Load(ctx, o.Source(text), Options{Untried: true})
+	return p.Report.Err() == nil && p.Empty()
+}
+
+// take puts a text in service, or tells why not.
+func (f *Follower) take(ctx context.Context, text []byte, err error) *Outcome {
+	o := &Outcome{Err: err}
+	if err == nil {
+		o = f.try(ctx, text)
+	} else {
+		f.engine.refusals.Add(1)
+	}
+	f.note(o)
+	if o.Err != nil {
+		f.engine.warn("engine.config.refused", fmt.Sprintf("A configuration was refused, number %d goes on: %s", f.engine.Generation(), firstLine(o.Err)))
+	} else if !o.Change.Nothing() {
+		f.engine.event("engine.config.changed", fmt.Sprintf("Configuration %d is in service: %s.", f.engine.Generation(), o.Change.Summary()))
+	}
+	f.tell.Tried(o)
+	return o
+}
+
+// try puts a text in service.
+func (f *Follower) try(ctx context.Context, text []byte) *Outcome {
+	f.text = text
+	options := f.origin.Options
+	options.Untried = true // what only constructors know, Apply tells
+	p := Load(ctx, f.origin.Source(text), options)
+	if p.Report.Err() == nil && p.Empty() && f.engine.hasSomething() {
+		f.engine.refusals.Add(1)
+		return &Outcome{Plan: p, Err: errEmpty}
+	}
+	change, err := f.engine.Apply(ctx, p)
+	return &Outcome{Plan: p, Change: change, Err: err}
+}
+
+// note remembers what has come of it.
+func (f *Follower) note(o *Outcome) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state.Refused = o.Err; o.Err != nil {
+		f.state.RefusedAt = time.Now()
+		return
+	}
+	f.state.Loaded = time.Now()
+}
+
+// knows reports whether the origin was not to be had already, for the same reason.
+func (f *Follower) knows(err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state.Refused != nil && f.state.Refused.Error() == err.Error()
+}
+
+// back notes that the origin has the text again that was tried last: if it could not be had meanwhile, that is over.
+func (f *Follower) back() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var invalid *config.Invalid
+	if f.state.Refused != nil && !errors.As(f.state.Refused, &invalid) {
+		f.state.Refused = nil
+	}
+}
+
+func firstLine(err error) string {
+	var invalid *config.Invalid
+	if !errors.As(err, &invalid) {
+		return err.Error()
+	}
+	for i := range invalid.Faults {
+		if !invalid.Faults[i].Warning {
+			return invalid.Faults[i].String()
+		}
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// hasSomething reports whether the configuration in service has bindings or anything else of the file's own.
+func (e *Engine) hasSomething() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.something
+}
+
+func (e *Engine) warn(id, message string) {
+	e.host.Log.Event(&telemetry.Event{Time: time.Now(), Namespace: "engine", Name: "events", ID: id, Message: message, Warning: true})
+}
