@@ -294,22 +294,19 @@ func (s *starter) follow(ctx context.Context) <-chan struct{} {
 // Trying is part of engine.Teller.
 func (s *starter) Trying() {}
 
-// Tried is part of engine.Teller.
+// Tried is part of engine.Teller. An event has told already what has come of it.
 func (s *starter) Tried(o *engine.Outcome) {
-	generation := s.engine.Generation()
-	var invalid *config.Invalid
-	switch {
-	case o.Err == nil:
+	if o.Plan != nil {
 		s.show(o.Plan.Report)
-		s.log.Info("the configuration was read again: "+o.Change.Summary(), "generation", generation)
-		if s.verbose {
-			s.engine.Describe(s.env.Stdout)
-		}
-	case errors.As(o.Err, &invalid):
-		s.show(o.Plan.Report)
-		s.log.Error("the configuration was refused, the one before goes on", "generation", generation)
-	default:
-		s.log.Error("the configuration was refused, the one before goes on: "+o.Err.Error(), "generation", generation)
+	}
+	if o.Err != nil {
+		return
+	}
+	if o.Change.Nothing() {
+		s.log.Info("the configuration was read again, nothing has changed")
+	}
+	if s.verbose {
+		s.engine.Describe(s.env.Stdout)
 	}
 }
 

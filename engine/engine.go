@@ -143,7 +143,9 @@ func (e *Engine) commit(d *draft) {
 		e.drains = newDrains()
 	}
 	e.mu.Unlock()
-	e.changes.Add(1)
+	if first || !d.change.Nothing() {
+		e.changes.Add(1)
+	}
 	if first {
 		e.event("engine.started", "Engine Started.")
 	}
