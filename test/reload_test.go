@@ -56,6 +56,7 @@ func TestReloads(t *testing.T) {
 	close(stop)
 	load.Wait()
 	for _, c := range old {
+		c.SetDeadline(time.Now().Add(patience))
 		c.say("still here")
 		c.end()
 	}
