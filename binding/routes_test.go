@@ -263,7 +263,7 @@ func TestFilters(t *testing.T) {
 }
 
 func TestReferences(t *testing.T) {
-	s, r := decode(t, "north", `type: test
+	s, _ := decode(t, "north", `type: test
 kind: server
 exit: last
 routes:
@@ -272,7 +272,7 @@ routes:
   - exit: other:second
 `)
 	var got []string
-	for _, ref := range s.References(r) {
+	for _, ref := range s.References() {
 		got = append(got, fmt.Sprintf("%s %s %d at %d:%d", ref.To, ref.Name, ref.Route, ref.Pos.Line, ref.Pos.Column))
 	}
 	want := []string{"binding last -1 at 3:7", "guard who 0 at 5:16", "guard other:where 0 at 5:25", "binding first 0 at 6:11", "binding other:second 1 at 7:11"}
@@ -284,9 +284,9 @@ routes:
 func TestReferencesOfOthers(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
-		s, r := decode(t, "north", body)
+		s, _ := decode(t, "north", body)
 		got := ""
-		for _, ref := range s.References(r) {
+		for _, ref := range s.References() {
 			got += fmt.Sprintf("%s %s %d at %d:%d", ref.To, ref.Name, ref.Route, ref.Pos.Line, ref.Pos.Column)
 		}
 		if got != want {

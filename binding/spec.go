@@ -20,6 +20,8 @@ type Spec struct {
 	digest   string
 	ways     string
 	measures string
+	refs     []Reference
+	name     string // qualified
 	body     body
 	build    func(*Builder) error
 }
@@ -30,7 +32,12 @@ type Reference struct {
 	Name  config.Ref
 	Pos   config.Pos
 	Route int // which names it, -1 for the binding itself
+
+	Qualified string // the name with its namespace
 }
+
+// Qualified is the binding's name with its namespace.
+func (s *Spec) Qualified() string { return s.name }
 
 // Telemetry is what the file wants to know of the binding.
 func (s *Spec) Telemetry() *config.BindingTelemetry { return &s.body.head().Telemetry }
@@ -39,17 +46,21 @@ func (s *Spec) Telemetry() *config.BindingTelemetry { return &s.body.head().Tele
 func (s *Spec) Streams() Streams { return s.body.head().Streams }
 
 // References are the components that the binding names, by their places in the file.
-func (s *Spec) References(r *config.Report) []Reference {
-	var all []Reference
-	add := func(ref Reference) { all = append(all, ref) }
+func (s *Spec) References() []Reference { return s.refs }
+
+// refer finds the references.
+func (s *Spec) refer(r *config.Report) {
+	add := func(ref Reference) { s.refs = append(s.refs, ref) }
 	if router, ok := s.body.(router); ok {
 		router.references(r, add)
 	}
 	walkRefs(r, s.body, add)
-	slices.SortStableFunc(all, func(a, b Reference) int {
+	slices.SortStableFunc(s.refs, func(a, b Reference) int {
 		return a.Pos.Compare(b.Pos)
 	})
-	return all
+	for i := range s.refs {
+		s.refs[i].Qualified = s.refs[i].Name.Qualified(s.Namespace)
+	}
 }
 
 // Faces are the protocols of the streams that the binding takes from other bindings. A binding without any gets its

@@ -166,6 +166,8 @@ func Decode(r *config.Report, n *config.Node, namespace, name string) *Spec {
 	}
 	s := form.decode(r, n, form)
 	s.Namespace, s.Name, s.Type, s.Kind = namespace, name, t.Name, Kind(kind.Value)
+	s.name = namespace + ":" + name
+	s.refer(r)
 	return s
 }
 

@@ -44,12 +44,12 @@ func (b *builder) visit(doc *yaml.Node) {
 	}
 }
 
-// document builds one document; nil if it is empty or exceeds a bound.
-func (b *builder) document(doc *yaml.Node) *Node {
+// document builds one document, which stands so many values deep; nil if it is empty or exceeds a bound.
+func (b *builder) document(doc *yaml.Node, depth int) *Node {
 	b.anchors, b.open, b.failed = map[*yaml.Node]built{}, map[*yaml.Node]bool{}, false
 	var root built
 	for _, c := range doc.Content {
-		root = b.build(c, 1)
+		root = b.build(c, depth)
 	}
 	if b.failed || root.node == nil || root.node.Kind == Null && !root.node.substituted {
 		return nil

@@ -145,14 +145,20 @@ func (d decoder) mapping(n *Node, v reflect.Value, at spot) {
 	}
 	t := v.Type()
 	m := reflect.MakeMapWithSize(t, len(n.Entries))
+	d.r.expect(len(n.Entries))
+	whole, nodes := at.whole(), formOf(t.Elem()) == formNode
 	for _, e := range n.Entries {
 		key := reflect.New(t.Key()).Elem()
-		d.text(e.Key, key, spot{key: "the key", what: "the key of " + at.whole()})
+		d.text(e.Key, key, spot{key: "the key", what: "the key of " + whole})
+		d.r.putKey(v, e.Key.Value, e.Key.Pos)
+		if nodes { // which know their places
+			m.SetMapIndex(key, reflect.ValueOf(e.placed()))
+			continue
+		}
 		elem := reflect.New(t.Elem())
 		d.r.roots = append(d.r.roots, elem.Interface())
 		d.value(e.placed(), elem.Elem(), at.entry(e.Key))
 		m.SetMapIndex(key, elem.Elem())
-		d.r.putKey(v, e.Key.Value, e.Key.Pos)
 	}
 	v.Set(m)
 }

@@ -39,6 +39,7 @@ type Node struct {
 	Items   []*Node // of a Sequence
 	Entries []Entry // of a Mapping, as ordered in the file; keys are Scalars, each once
 
+	memo        *Memo
 	written     string // how it was written, if text was put in from the environment
 	substituted bool
 }

@@ -23,11 +23,18 @@ type Source struct {
 	Name string // as it is to appear in messages
 	Text []byte
 	Env  func(name string) (value string, set bool) // nil: nothing is set
+
+	Memory *Memory // of the last time that the file was read; may be nil
 }
 
 // Parse reads a file and gives the root of each of its YAML documents that is not empty. What is wrong is
 // reported; the documents before a fault of syntax are still returned.
 func Parse(r *Report, s Source) []*Node {
+	if s.Memory != nil {
+		if roots, ok := s.Memory.parse(r, s); ok {
+			return roots
+		}
+	}
 	t := newText(s.Name, s.Text)
 	if r.texts == nil {
 		r.texts = map[string]*text{}
@@ -42,7 +49,7 @@ func Parse(r *Report, s Source) []*Node {
 	}
 	var roots []*Node
 	for _, doc := range b.docs {
-		if n := b.document(doc); n != nil {
+		if n := b.document(doc, 1); n != nil {
 			roots = append(roots, n)
 		}
 	}

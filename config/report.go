@@ -21,6 +21,9 @@ type Report struct {
 	keys   map[placedKey]Pos // where a key of a map field stands
 	roots  []any             // keeps decoded values alive, so that no address is used twice
 	hidden secrets           // values of the environment
+
+	whole *Report   // of which this one is a part; may be nil
+	parts []*Report // see Memory
 }
 
 // place tells a struct from its first field: both have the same address.
@@ -36,7 +39,6 @@ type placedKey struct {
 
 // Errorf adds an error. Values that came from the environment are shown as they were written.
 func (r *Report) Errorf(at Pos, format string, a ...any) *Fault {
-	r.errors++
 	return r.add(at, false, format, a)
 }
 
@@ -47,9 +49,39 @@ func (r *Report) Errors() int { return r.errors }
 func (r *Report) Warnf(at Pos, format string, a ...any) *Fault { return r.add(at, true, format, a) }
 
 func (r *Report) add(at Pos, warning bool, format string, a []any) *Fault {
-	f := &Fault{Pos: at, Warning: warning, Text: r.sprintf(format, a), Width: r.widths[at], report: r}
-	r.faults = append(r.faults, f)
+	f := &Fault{Pos: at, Warning: warning, Text: r.sprintf(format, a), Width: r.widthAt(at), report: r}
+	if !warning {
+		r.errors++
+	}
+	if r.whole == nil {
+		r.faults = append(r.faults, f)
+		return f
+	}
+	r.whole.faults = append(r.whole.faults, f)
+	if !warning {
+		r.whole.errors++
+	}
 	return f
+}
+
+func (r *Report) widthAt(at Pos) int {
+	w, ok := r.widths[at]
+	for i := 0; !ok && i < len(r.parts); i++ {
+		w, ok = r.parts[i].widths[at]
+	}
+	return w
+}
+
+// join makes another report part of r: what it knows, r knows, and what is told it from now on, r is told.
+func (r *Report) join(part *Report) {
+	part.whole = r
+	r.parts = append(r.parts, part)
+	for _, x := range part.hidden {
+		r.hidden.add(x.value, x.written)
+	}
+	r.faults = append(r.faults, part.faults...)
+	r.errors += part.errors
+	part.faults, part.errors = nil, 0 // told once
 }
 
 // At tells where the value of a decoded field stands. field is a pointer to the field, to an element of a slice,
@@ -60,7 +92,15 @@ func (r *Report) At(field any) Pos {
 	if v.Kind() != reflect.Pointer {
 		panic("config: At takes a pointer to a decoded field, not " + v.Kind().String())
 	}
-	return r.places[place{v.Pointer(), v.Type().Elem()}]
+	return r.placeOf(place{v.Pointer(), v.Type().Elem()})
+}
+
+func (r *Report) placeOf(p place) Pos {
+	at, ok := r.places[p]
+	for i := 0; !ok && i < len(r.parts); i++ {
+		at, ok = r.parts[i].places[p]
+	}
+	return at
 }
 
 // AtKey tells where a key of a decoded map stands. field is a pointer to the map. For a key that is not in the
@@ -71,10 +111,15 @@ func (r *Report) AtKey(field any, key string) Pos {
 		panic("config: AtKey takes a pointer to a decoded map, not " + v.Kind().String())
 	}
 	p := place{v.Pointer(), v.Type().Elem()}
-	if at, ok := r.keys[placedKey{p, key}]; ok {
+	k := placedKey{p, key}
+	at, ok := r.keys[k]
+	for i := 0; !ok && i < len(r.parts); i++ {
+		at, ok = r.parts[i].keys[k]
+	}
+	if ok {
 		return at
 	}
-	return r.places[p]
+	return r.placeOf(p)
 }
 
 // put notes where v stands. Values without a size have no address of their own, so they have no place either.
@@ -86,6 +131,16 @@ func (r *Report) put(v reflect.Value, at Pos) {
 		r.places = map[place]Pos{}
 	}
 	r.places[place{v.Addr().Pointer(), v.Type()}] = at
+}
+
+// expect makes room for the places of that many entries of a map.
+func (r *Report) expect(n int) {
+	if r.keys == nil {
+		r.keys = make(map[placedKey]Pos, n)
+	}
+	if r.places == nil {
+		r.places = make(map[place]Pos, n)
+	}
 }
 
 func (r *Report) putKey(v reflect.Value, key string, at Pos) {

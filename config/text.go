@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"sort"
 	"unicode/utf8"
 )
@@ -12,7 +13,9 @@ type text struct {
 	parsed  []byte
 	edits   []edit // in order; empty if nothing was put in
 
-	writtenLines []int // where lines begin
+	before int // lines of the file before the text
+
+	writtenLines []int // where lines begin; see lines
 	parsedLines  []int
 	in, out      cursor
 }
@@ -33,12 +36,20 @@ type cursor struct {
 }
 
 func newText(name string, written []byte) *text {
-	return &text{name: name, written: written, writtenLines: lineStarts(written, false)}
+	return &text{name: name, written: written}
+}
+
+// lines is where the lines of the written text begin.
+func (t *text) lines() []int {
+	if t.writtenLines == nil {
+		t.writtenLines = lineStarts(t.written, false)
+	}
+	return t.writtenLines
 }
 
 // lineStarts finds where lines begin. For YAML the three breaks of Unicode count too; editors do not break there.
 func lineStarts(b []byte, yaml bool) []int {
-	starts := []int{0}
+	starts := append(make([]int, 0, bytes.Count(b, []byte("\n"))+2), 0)
 	for i := 0; i < len(b); i++ {
 		switch {
 		case b[i] == '\n', b[i] == '\r' && (i+1 == len(b) || b[i+1] != '\n'):
@@ -90,8 +101,8 @@ func (t *text) origin(offset int) int {
 
 // pos is the place of an offset in the written text.
 func (t *text) pos(offset int) Pos {
-	line := sort.SearchInts(t.writtenLines, offset+1)
-	c := cursor{line, t.writtenLines[line-1], 1}
+	line := sort.SearchInts(t.lines(), offset+1)
+	c := cursor{line, t.lines()[line-1], 1}
 	if t.out.line == line && t.out.offset <= offset {
 		c = t.out
 	}
@@ -101,7 +112,7 @@ func (t *text) pos(offset int) Pos {
 		c.column++
 	}
 	t.out = c
-	return Pos{File: t.name, Line: line, Column: c.column}
+	return Pos{File: t.name, Line: t.before + line, Column: c.column}
 }
 
 // within gives the edits that touch a span of the parsed text. One that put in nothing touches what is on either side.
@@ -119,10 +130,10 @@ func (t *text) within(start, end int) []edit {
 
 // line gives one line of the written text, without its end.
 func (t *text) line(n int) (string, bool) {
-	if n < 1 || n > len(t.writtenLines) {
+	if n < 1 || n > len(t.lines()) {
 		return "", false
 	}
-	b := t.written[t.writtenLines[n-1]:]
+	b := t.written[t.lines()[n-1]:]
 	for i, c := range b {
 		if c == '\n' || c == '\r' {
 			b = b[:i]

@@ -119,7 +119,7 @@ func anyPath([]*stream.Node) bool { return true }
 // compare describes what the draft changes.
 func (d *draft) compare() {
 	d.lost = lost{map[*stream.Node]binding.Streams{}, map[[2]*stream.Node]binding.Streams{}}
-	d.change = &Change{}
+	d.change = &Change{Components: make([]ComponentChange, 0, len(d.instances)+len(d.gone))}
 	now := make(map[identity]*instance, len(d.instances))
 	for _, in := range d.instances {
 		now[in.identity()] = in

@@ -38,7 +38,7 @@ func (p *Plan) check() {
 
 // resolve finds what a binding refers to.
 func (p *Plan) resolve(b *planned) {
-	b.refs = b.References(p.Report)
+	b.refs = b.References()
 	for _, ref := range b.refs {
 		s, name := p.find(b, ref)
 		switch ref.To {
@@ -232,12 +232,11 @@ func (p *Plan) checkMetrics(s *space) {
 		p.checkAttributes(&b.Telemetry().Attributes)
 		patterns := b.Telemetry().Metrics
 		for i := range patterns {
-			at := p.Report.At(&patterns[i])
 			re, err := metricPattern(patterns[i])
 			if err != nil {
-				p.Report.Errorf(at, "%s is not a pattern of metric names: %v", patterns[i], err)
+				p.Report.Errorf(p.Report.At(&patterns[i]), "%s is not a pattern of metric names: %v", patterns[i], err)
 			} else if !slices.ContainsFunc(metrics, re.MatchString) {
-				p.Report.Warnf(at, "%s matches no metric that the namespace lists under telemetry.metrics", patterns[i])
+				p.Report.Warnf(p.Report.At(&patterns[i]), "%s matches no metric that the namespace lists under telemetry.metrics", patterns[i])
 			}
 		}
 	}

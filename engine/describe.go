@@ -74,7 +74,7 @@ func (d *description) draw(in *instance, how, indent string) {
 	if in.spec == nil {
 		return
 	}
-	for _, ref := range in.spec.References(&config.Report{}) {
+	for _, ref := range in.spec.References() {
 		namespace, name := ref.Name.Split(in.node.Namespace)
 		to := d.byName[namespace+":"+name]
 		if ref.To != "binding" || to == nil {

@@ -57,14 +57,18 @@ func (e *Engine) build(p *Plan) []*instance { return e.draft(p).instances }
 // draft finds what of the running generation can stay, and makes the rest: other components first, then bindings with
 // their exits before them.
 func (e *Engine) draft(p *Plan) *draft {
-	d := &draft{engine: e, plan: p, running: map[identity]*instance{}, planned: map[*instance]*planned{}, kept: map[*instance]*kept{}}
+	size := len(p.bindings)
+	d := &draft{
+		engine: e, plan: p, instances: make([]*instance, 0, size), running: make(map[identity]*instance, len(e.instances)),
+		planned: make(map[*instance]*planned, size), kept: make(map[*instance]*kept, size),
+	}
 	e.mu.Lock()
 	for _, in := range e.instances {
 		d.running[in.identity()] = in
 	}
 	e.mu.Unlock()
 	parts := binding.Parts{Vaults: map[string]vault.Vault{}, Guards: map[string]guard.Guard{}}
-	at := map[identity]*instance{}
+	at := make(map[identity]*instance, size)
 	for _, s := range p.spaces {
 		draftOthers(d, at, s, "vault", s.vaults, parts.Vaults)
 		draftOthers(d, at, s, "guard", s.guards, parts.Guards)
@@ -113,12 +117,12 @@ func (d *draft) other(s *space, category, name, typ string, build func(*instance
 
 // binding is draft for a binding, whose exits and parts are there already.
 func (d *draft) binding(at map[identity]*instance, b *planned, parts binding.Parts) {
-	id := identity{"binding", b.Namespace + ":" + b.Name}
+	id := identity{"binding", b.Qualified()}
 	in := d.running[id]
 	var holds, exits []*instance
 	stays := in != nil && in.node.Type == b.Type && in.node.Kind == string(b.Kind) && in.digest == b.Digest()
 	for _, ref := range b.refs {
-		to := at[identity{ref.To, ref.Name.Qualified(b.Namespace)}]
+		to := at[identity{ref.To, ref.Qualified}]
 		switch {
 		case to == nil:
 		case ref.To == "binding":

@@ -32,7 +32,8 @@ type Follower struct {
 
 	changing sync.Mutex // one at a time
 	text     []byte     // that was tried last
-	tag      string     // of the text, for an HTTP server
+	memory   config.Memory
+	tag      string // of the text, for an HTTP server
 
 	mu    sync.Mutex // guards what follows
 	state State
@@ -302,7 +303,9 @@ func (f *Follower) try(ctx context.Context, text []byte) *Outcome {
 	f.text = text
 	options := f.origin.Options
 	options.Untried = true // what only constructors know, Apply tells
-	p := Load(ctx, f.origin.Source(text), options)
+	source := f.origin.Source(text)
+	source.Memory = &f.memory
+	p := Load(ctx, source, options)
 	if p.Report.Err() == nil && p.Empty() && f.engine.hasSomething() {
 		f.engine.refusals.Add(1)
 		return &Outcome{Plan: p, Err: errEmpty}

@@ -176,13 +176,31 @@ func (p *Plan) decode(s *space) {
 		decodeOther(p, s.guards, guard.Registry, name, s.config.Guards[name], func(t guard.Type) component.Recipe[guard.Guard] { return t.Recipe })
 	}
 	for _, name := range inOrder(s.config.Bindings) {
-		if spec := binding.Decode(p.Report, s.config.Bindings[name], s.name, name); spec != nil {
+		if spec := p.binding(s.config.Bindings[name], s.name, name); spec != nil {
 			s.bindings[name] = &planned{Spec: spec, space: s}
 		}
 	}
 	for _, name := range inOrder(s.config.Telemetry.Exporters) {
 		decodeOther(p, s.exporters, exporter.Registry, name, s.config.Telemetry.Exporters[name], func(t exporter.Type) component.Recipe[exporter.None] { return t.Recipe })
 	}
+}
+
+// binding decodes a binding, unless that was done the last time already.
+func (p *Plan) binding(n *config.Node, namespace, name string) *binding.Spec {
+	memo := n.Memo()
+	if memo == nil {
+		return binding.Decode(p.Report, n, namespace, name)
+	}
+	if known, _ := memo.Value.(*binding.Spec); known != nil && known.Namespace == namespace {
+		return known
+	}
+	memo.Value = nil
+	before := memo.Report.Errors()
+	s := binding.Decode(memo.Report, n, namespace, name)
+	if memo.Report.Errors() == before { // else it is to be told again
+		memo.Value = s
+	}
+	return s
 }
 
 // typeOf calls find with the node that names the type of a component.

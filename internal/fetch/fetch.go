@@ -2,6 +2,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -110,14 +111,16 @@ func readFile(path string, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", path, bare(err))
 	}
 	defer f.Close()
-	switch info, err := f.Stat(); {
+	info, err := f.Stat()
+	switch {
 	case err != nil:
+		return nil, fmt.Errorf("cannot read %s: %w", path, bare(err))
 	case info.IsDir():
 		return nil, fmt.Errorf("cannot read %s: it is a directory", path)
 	case o.Required && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("cannot read %s: it is no regular file", path)
 	}
-	return readAll(f, path, o.Max)
+	return readAll(f, path, o.Max, info.Size())
 }
 
 // bare is an error without the path, which is said already.
@@ -129,15 +132,16 @@ func bare(err error) error {
 	return err
 }
 
-func readAll(r io.Reader, name string, max int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err != nil {
+// readAll reads all of r, which probably has that many bytes.
+func readAll(r io.Reader, name string, max, size int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, min(size, max)+bytes.MinRead))
+	if _, err := b.ReadFrom(io.LimitReader(r, max+1)); err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", name, bare(err))
 	}
-	if int64(len(b)) > max {
+	if int64(b.Len()) > max {
 		return nil, fmt.Errorf("cannot read %s: it has more than %d bytes", name, max)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
@@ -205,7 +209,7 @@ func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*An
 	a := &Answer{Tag: resp.Header.Get("ETag"), status: resp.Status}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		a.Text, err = readAll(resp.Body, u.Redacted(), o.Max)
+		a.Text, err = readAll(resp.Body, u.Redacted(), o.Max, max(0, resp.ContentLength))
 		return a, err
 	case http.StatusNotModified:
 		if add != nil {

@@ -1,0 +1,249 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+)
+
+// A Memory is for who reads the same file again and again: bindings of which neither a letter nor the line has changed are
+// not parsed again, and what was made of them is kept with them. It is for one goroutine at a time, and for one environment.
+// The zero value is ready for use.
+type Memory struct {
+	units map[int]*unit // by line
+	round int
+}
+
+// A unit is the part of a file that says one thing of a section: a binding.
+type unit struct {
+	text  string
+	pos   Pos
+	entry Entry
+	size  int // values
+	memo  Memo
+	round int // in which it was met last
+}
+
+// A Memo is what is kept of a part of a file.
+type Memo struct {
+	// Report has the places of the part, also of what is decoded of it with this report. Its faults are those of the whole
+	// file's report too.
+	Report *Report
+	// Value is what somebody has made of the part, for the next time.
+	Value any
+}
+
+// Memo is what is kept of the node; nil if nothing is.
+func (n *Node) Memo() *Memo { return n.memo }
+
+// section begins the lines of what is divided, and unusual is text that means, or may mean, more than the lines around it
+// tell: such a file is read as a whole.
+var (
+	section = []byte("bindings:")
+	unusual = regexp.MustCompile(`(?m)^\t|^ +\t|^%|^\.\.\.|^\xef\xbb\xbf|^---\S|(^|[\s\[{,:-])[&*][^\s"']|<<|^ *\? |\r[^\n]|\r\z|[\x{85}\x{2028}\x{2029}]`)
+)
+
+// parse is Parse that reads only what is not known. It reports false if the file cannot be divided, or has a fault: then
+// nothing was reported.
+func (m *Memory) parse(r *Report, s Source) (roots []*Node, ok bool) {
+	if len(s.Text) > MaxText || bytes.Count(s.Text, []byte("${{")) > MaxExpressions || unusual.Match(s.Text) {
+		return nil, false
+	}
+	if i, _ := unprintable(s.Text); i >= 0 {
+		return nil, false
+	}
+	m.round++
+	if m.units == nil {
+		m.units = map[int]*unit{}
+	}
+	d := division{memory: m, source: s}
+	for line, rest := 0, s.Text; len(rest) > 0; {
+		doc := untilSeparator(rest)
+		root, ok := d.document(doc, line)
+		if !ok {
+			return nil, false
+		}
+		if root != nil {
+			roots = append(roots, root)
+		}
+		line += bytes.Count(doc, []byte("\n"))
+		rest = rest[len(doc):]
+	}
+	for line, u := range m.units {
+		if u.round != m.round {
+			delete(m.units, line)
+		}
+	}
+	if r.texts == nil {
+		r.texts = map[string]*text{}
+	}
+	r.texts[s.Name] = newText(s.Name, s.Text)
+	for _, part := range d.parts {
+		r.join(part)
+	}
+	return roots, true
+}
+
+// untilSeparator is the text up to the next line that begins a document.
+func untilSeparator(text []byte) []byte {
+	if i := bytes.Index(text[1:], []byte("\n---")); i >= 0 {
+		return text[:i+2]
+	}
+	return text
+}
+
+// A division is a file on its way into units.
+type division struct {
+	memory *Memory
+	source Source
+	parts  []*Report
+	size   int
+}
+
+// document reads one document, which begins behind that many lines.
+func (d *division) document(doc []byte, line int) (*Node, bool) {
+	rest := make([]byte, 0, 1024)
+	var entries []Entry
+	var where Pos        // of the first
+	var in, started bool // in the section; an entry of it has begun
+	var begin, first, indent, at int
+	end := func(to int) bool {
+		if !started {
+			return true
+		}
+		started = false
+		u := d.unit(doc[begin:to], line+first)
+		if u == nil {
+			return false
+		}
+		if len(entries) == 0 {
+			where = u.pos
+		}
+		entries = append(entries, u.entry)
+		return true
+	}
+	sections := 0
+	for offset := 0; offset < len(doc); at++ {
+		l := doc[offset:]
+		if i := bytes.IndexByte(l, '\n'); i >= 0 {
+			l = l[:i+1]
+		}
+		text := bytes.TrimLeft(l, " ")
+		own := len(l) - len(text)
+		switch blank := len(bytes.TrimSpace(text)) == 0 || text[0] == '#'; {
+		case blank:
+		case own == 0:
+			if !end(offset) {
+				return nil, false
+			}
+			if in = bytes.HasPrefix(l, section); in {
+				sections++
+				in = isAlone(l[len(section):])
+				indent = 0
+			}
+		case in && (indent == 0 || own == indent):
+			if !end(offset) {
+				return nil, false
+			}
+			begin, first, indent, started = offset, at, own, true
+		case in && own < indent:
+			return nil, false
+		}
+		if started {
+			rest = append(rest, '\n')
+		} else {
+			rest = append(rest, l...)
+		}
+		offset += len(l)
+	}
+	if !end(len(doc)) || sections > 1 {
+		return nil, false
+	}
+	return d.compose(rest, line, where, entries)
+}
+
+// isAlone reports whether nothing but a comment stands behind a key.
+func isAlone(b []byte) bool {
+	text := bytes.TrimSpace(b)
+	return len(text) == 0 || text[0] == '#' && (b[0] == ' ' || b[0] == '\t')
+}
+
+// compose reads what is left of a document and puts the entries of its section, which begin at where, into it.
+func (d *division) compose(rest []byte, line int, where Pos, entries []Entry) (*Node, bool) {
+	root, size, part, ok := d.read(rest, line, 1)
+	if !ok {
+		return nil, false
+	}
+	d.parts = append(d.parts, part)
+	d.size += size
+	if len(entries) == 0 {
+		return root, d.size <= MaxNodes
+	}
+	known := make(map[string]bool, len(entries))
+	for i := range entries {
+		key := entries[i].Key.Value
+		if known[key] {
+			return nil, false
+		}
+		known[key] = true
+	}
+	for i := range root.entries() {
+		e := &root.Entries[i]
+		if e.Key.Value == "bindings" && e.Value.Kind == Null && !e.Value.substituted {
+			e.Value = &Node{Kind: Mapping, Pos: where, Entries: entries}
+			return root, d.size <= MaxNodes
+		}
+	}
+	return nil, false
+}
+
+func (n *Node) entries() []Entry {
+	if n == nil {
+		return nil
+	}
+	return n.Entries
+}
+
+// unit is the entry that a part of a section says, read or remembered; nil if it is none.
+func (d *division) unit(b []byte, line int) *unit {
+	u := d.memory.units[line]
+	if u == nil || u.text != string(b) {
+		root, size, part, ok := d.read(b, line, 3)
+		if !ok || root == nil || root.Kind != Mapping || len(root.Entries) != 1 {
+			return nil
+		}
+		u = &unit{text: string(b), pos: root.Pos, entry: root.Entries[0], size: size, memo: Memo{Report: part}}
+		value := *u.entry.Value // which may be shared
+		value.memo = &u.memo
+		u.entry.Value = &value
+		d.memory.units[line] = u
+	}
+	u.round = d.memory.round
+	d.size += u.size
+	d.parts = append(d.parts, u.memo.Report)
+	return u
+}
+
+// read parses a part of a document, which begins behind that many lines, and that many values deep.
+func (d *division) read(b []byte, line, depth int) (root *Node, size int, part *Report, ok bool) {
+	part = &Report{}
+	t := newText(d.source.Name, b)
+	t.before = line
+	if !t.substitute(part, d.source.Env) {
+		return nil, 0, nil, false
+	}
+	for _, e := range t.edits {
+		if bytes.ContainsAny(t.parsed[e.start:e.end], "\r\n\u0085\u2028\u2029") {
+			return nil, 0, nil, false // it may have a structure of its own
+		}
+	}
+	docs := load(part, t)
+	if len(docs) > 1 || part.errors > 0 {
+		return nil, 0, nil, false
+	}
+	build := builder{r: part, t: t}
+	for _, doc := range docs {
+		build.visit(doc)
+		root = build.document(doc, depth)
+	}
+	return root, len(build.starts), part, part.errors == 0
+}
