@@ -2,7 +2,7 @@ package config
 
 import (
 	"bytes"
-	"regexp"
+	"unicode/utf8"
 )
 
 // A Memory is for who reads the same file again and again: bindings of which neither a letter nor the line has changed are
@@ -35,17 +35,58 @@ type Memo struct {
 // Memo is what is kept of the node; nil if nothing is.
 func (n *Node) Memo() *Memo { return n.memo }
 
-// section begins the lines of what is divided, and unusual is text that means, or may mean, more than the lines around it
-// tell: such a file is read as a whole.
-var (
-	section = []byte("bindings:")
-	unusual = regexp.MustCompile(`(?m)^\t|^ +\t|^%|^\.\.\.|^\xef\xbb\xbf|^---\S|(^|[\s\[{,:-])[&*][^\s"']|<<|^ *\? |\r[^\n]|\r\z|[\x{85}\x{2028}\x{2029}]`)
-)
+// section begins the lines of what is divided.
+var section = []byte("bindings:")
+
+// isUnusual reports whether a text has something that means, or may mean, more than the lines around it tell: anchors,
+// aliases, merges, directives, tabs and breaks that YAML does not have.
+func isUnusual(b []byte) bool {
+	blank := true // nothing but spaces in the line so far
+	for i, c := range b {
+		next := byte('\n')
+		if i+1 < len(b) {
+			next = b[i+1]
+		}
+		begins := i == 0 || b[i-1] == '\n'
+		switch c {
+		case '&', '*':
+			if (begins || bytes.IndexByte([]byte(" \t[{,:-"), b[i-1]) >= 0) && bytes.IndexByte([]byte(" \t\r\n\"'"), next) < 0 {
+				return true
+			}
+		case '<':
+			if next == '<' {
+				return true
+			}
+		case '\t', '?':
+			if blank {
+				return true
+			}
+		case '\r':
+			if next != '\n' || i+1 == len(b) {
+				return true
+			}
+		case '%', '.':
+			if begins {
+				return true
+			}
+		case '-':
+			if begins && bytes.HasPrefix(b[i:], []byte("---")) && i+3 < len(b) && bytes.IndexByte([]byte(" \t\r\n"), b[i+3]) < 0 {
+				return true
+			}
+		case 0xC2, 0xE2, 0xEF: // the first bytes of breaks, and of a byte order mark
+			if r, _ := utf8.DecodeRune(b[i:]); r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xFEFF {
+				return true
+			}
+		}
+		blank = c == '\n' || blank && c == ' '
+	}
+	return false
+}
 
 // parse is Parse that reads only what is not known. It reports false if the file cannot be divided, or has a fault: then
 // nothing was reported.
 func (m *Memory) parse(r *Report, s Source) (roots []*Node, ok bool) {
-	if len(s.Text) > MaxText || bytes.Count(s.Text, []byte("${{")) > MaxExpressions || unusual.Match(s.Text) {
+	if len(s.Text) > MaxText || bytes.Count(s.Text, []byte("${{")) > MaxExpressions || isUnusual(s.Text) {
 		return nil, false
 	}
 	if i, _ := unprintable(s.Text); i >= 0 {
