@@ -258,6 +258,7 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 	if err != nil {
 		return errShown
 	}
+	s.state.next()
 	if s.verbose {
 		s.engine.Describe(s.env.Stdout)
 	}
@@ -268,7 +269,7 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 	return nil
 }
 
-// openAdmin answers gozilla stop, logs and metrics in the directory of the process. Where that cannot be, the gateway
+// openAdmin answers gozilla status, logs, stop and the like in the directory of the process. Where that cannot be, the gateway
 // runs all the same.
 func (s *starter) openAdmin(ctx context.Context) (closing func(), err error) {
 	l, err := admin.Listen(s.settings.directory)
@@ -277,7 +278,7 @@ func (s *starter) openAdmin(ctx context.Context) (closing func(), err error) {
 	case errors.As(err, &alive):
 		return nil, err
 	case err != nil:
-		s.log.Warn("gozilla logs, metrics and stop will not find this process: " + err.Error())
+		s.log.Warn("gozilla status, logs, stop and the like will not find this process: " + err.Error())
 		return func() {}, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
