@@ -19,6 +19,7 @@ import (
 	"gozilla/config"
 	"gozilla/engine"
 	"gozilla/internal/fetch"
+	"gozilla/internal/systemd"
 	"gozilla/stream"
 	"gozilla/telemetry"
 )
@@ -65,6 +66,9 @@ type starter struct {
 	engine   *engine.Engine
 	state    state
 
+	notifier  *systemd.Notifier
+	inherited []*net.TCPListener // sockets that systemd has opened for this process
+
 	signals, diagnoses chan os.Signal // those that end the process, and that asks for diagnostics
 }
 
@@ -98,7 +102,7 @@ func (s *starter) declare(fs *flag.FlagSet) {
 }
 
 func (s *starter) run(ctx context.Context, env *Env, args []string) error {
-	s.env, s.started = env, time.Now()
+	s.env, s.started, s.notifier = env, time.Now(), systemd.NewNotifier(env.LookupEnv)
 	if len(args) > 0 {
 		return usagef("it takes no arguments, but -c %s", args[0])
 	}
@@ -150,6 +154,7 @@ func (s *starter) start(ctx context.Context) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
+	defer s.inherit()()
 	plan, err := s.load(ctx)
 	if err != nil {
 		return err
@@ -263,6 +268,8 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
+	defer s.keepAlive(ctx)()
+	s.notify(s.notifier.Ready("runs " + s.settings.config + ": " + plan.Summary()))
 	go watchHeap(ctx)
 	<-ctx.Done()
 	s.stop(ctx)
@@ -323,7 +330,9 @@ func (s *starter) stop(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	if open := s.host.Open(); open > 0 {
+	open := s.host.Open()
+	s.notifyStopping(open)
+	if open > 0 {
 		s.log.Info("waiting for streams to end", "streams", open, "drain", s.settings.limits.Drain)
 	}
 	s.engine.Stop(ctx)
