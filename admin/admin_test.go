@@ -77,8 +77,8 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/v1/logs?follow=x", 400, "application/json", `{"error":"follow must be true or false, not \"x\""}` + "\n"},
 		{"GET", "/v1/metrics?format=x", 400, "application/json", `{"error":"there is no format \"x\"; there are json and prometheus"}` + "\n"},
 		{"GET", "/v1/records?since=1&follow=false", 200, "application/x-ndjson", logs[strings.Index(logs, "\n")+1:]},
-		{"GET", "/v1/bindings", 200, "application/json", `{"bindings":[{"namespace":"default","name":"north","type":"tcp","kind":"server","listeners":["127.0.0.1:1"],"digest":"","exits":[{"route":"exit","to":"default:south"}],"streams":{"open":0,"opened":0,"errors":0,"received":0,"sent":0}},` +
-			`{"namespace":"default","name":"south","type":"echo","kind":"server","digest":"","streams":{"open":0,"opened":0,"errors":0,"received":0,"sent":0}}]}` + "\n"},
+		{"GET", "/v1/bindings", 200, "application/json", `{"bindings":[{"namespace":"default","name":"north","type":"tcp","kind":"server","entry":false,"listeners":["127.0.0.1:1"],"digest":"","exits":[{"route":"exit","to":"default:south"}],"streams":{"open":0,"opened":0,"errors":0,"received":0,"sent":0}},` +
+			`{"namespace":"default","name":"south","type":"echo","kind":"server","entry":false,"digest":"","streams":{"open":0,"opened":0,"errors":0,"received":0,"sent":0}}]}` + "\n"},
 		{"GET", "/v1/log-level", 200, "application/json", `{"level":"info"}` + "\n"},
 		{"GET", "/v1/status?x=1", 400, "application/json", `{"error":"/v1/status takes no parameters"}` + "\n"},
 		{"GET", "/v1/logs?sinze=1", 400, "application/json", `{"error":"there is no parameter \"sinze\"; there are since and follow"}` + "\n"},

@@ -56,7 +56,7 @@ var samples = map[string]any{
 		Connections: 3, Capacity: 10_000,
 	},
 	"/v1/bindings": engine.Graph{Bindings: []engine.GraphBinding{{
-		Namespace: "example", Name: "north", Type: "tcp", Kind: "server", Listeners: []string{"127.0.0.1:7001"}, Digest: "5e884898da280471",
+		Namespace: "example", Name: "north", Type: "tcp", Kind: "server", Entry: true, Listeners: []string{"127.0.0.1:7001"}, Digest: "5e884898da280471",
 		Exits: []engine.GraphExit{
 			{Route: "routes[0]", When: "source 10.0.0.0/8", To: "example:blue"},
 			{Route: "exit", To: "example:green"},

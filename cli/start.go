@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"gozilla/admin"
+	"gozilla/admin/page"
 	"gozilla/config"
 	"gozilla/engine"
 	"gozilla/internal/fetch"
@@ -37,6 +37,7 @@ var startCommand = &command{
 	examples: []string{
 		"gozilla start -c zilla.yaml",
 		"gozilla start -c https://config.example/zilla.yaml --records --log-format json",
+		"gozilla start --page 127.0.0.1:7180",
 		"gozilla start --access-log combined --access-log-file access.log",
 		"gozilla start -ve -P gozilla.limits.connections=5000 --drain 5s",
 	},
@@ -55,6 +56,7 @@ type starter struct {
 	records     bool
 	access      accessOptions
 	format      string
+	page        string // the address of the page, "" for none
 	level       slog.LevelVar
 
 	env      *Env
@@ -97,6 +99,7 @@ func (s *starter) declare(fs *flag.FlagSet) {
 	fs.BoolVar(&s.records, "records", false, "Write a record of every connection and every exchange to the log.")
 	fs.StringVar(&s.access.format, "access-log", "", "Write a line for every HTTP exchange as `FORMAT`: common or combined, as web servers do, text or json.")
 	fs.StringVar(&s.access.file, "access-log-file", "", "Write the access log to the end of this `FILE`. By default to standard output.")
+	fs.StringVar(&s.page, "page", "", "Show how the gateway does on a page for browsers on this machine, at this `ADDRESS`: 127.0.0.1:PORT.")
 	fs.StringVar(&s.format, "log-format", "text", "Write the log as `FORMAT`: text, or json for one object a line.")
 	fs.TextVar(&s.level, "log-level", &slog.LevelVar{}, "Write what is at least of this `LEVEL`: debug, info, warn or error. By default info.")
 }
@@ -114,6 +117,11 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	}
 	if err := s.access.check(); err != nil {
 		return err
+	}
+	if s.page != "" {
+		if err := page.CheckAddress(s.page); err != nil {
+			return usage{err}
+		}
 	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
 	// From here on signals do what they are there for, also before the first port listens.
@@ -257,6 +265,11 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 		return err
 	}
 	defer closeAdmin()
+	closePage, err := s.openPage(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	defer closePage()
 	os.Remove(s.readyFile()) // a process that was killed may have left it
 	err = s.engine.Start(ctx, plan)
 	s.show(plan.Report)
@@ -274,32 +287,6 @@ func (s *starter) serve(ctx context.Context, plan *engine.Plan) error {
 	<-ctx.Done()
 	s.stop(ctx)
 	return nil
-}
-
-// openAdmin answers gozilla status, logs, stop and the like in the directory of the process. Where that cannot be, the gateway
-// runs all the same.
-func (s *starter) openAdmin(ctx context.Context) (closing func(), err error) {
-	l, err := admin.Listen(s.settings.directory)
-	var alive *admin.Alive
-	switch {
-	case errors.As(err, &alive):
-		return nil, err
-	case err != nil:
-		s.log.Warn("gozilla status, logs, stop and the like will not find this process: " + err.Error())
-		return func() {}, nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go s.serveAdmin(ctx, l, done)
-	return func() { cancel(); <-done }, nil
-}
-
-// serveAdmin is the goroutine of the admin socket. It ends with ctx.
-func (s *starter) serveAdmin(ctx context.Context, l net.Listener, done chan struct{}) {
-	defer close(done)
-	if err := admin.Serve(ctx, l, admin.Handler(s)); err != nil {
-		s.log.Error(err.Error())
-	}
 }
 
 // markReady makes the file that tells that the gateway serves, and gives what removes it.

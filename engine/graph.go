@@ -20,6 +20,7 @@ type GraphBinding struct {
 	Name      string       `json:"name"`
 	Type      string       `json:"type"`
 	Kind      string       `json:"kind"`
+	Entry     bool         `json:"entry"`               // its streams come from outside, not from other bindings
 	Listeners []string     `json:"listeners,omitempty"` // the addresses it listens on, as the system gave them
 	Digest    string       `json:"digest"`              // what has another one after a change is made anew
 	Exits     []GraphExit  `json:"exits,omitempty"`
@@ -62,7 +63,7 @@ func (in *instance) graph() GraphBinding {
 	n := in.node
 	b := GraphBinding{
 		Namespace: n.Namespace, Name: n.Name, Type: n.Type, Kind: n.Kind, Digest: in.digest,
-		Exits: in.exits(), Streams: graphStreams(&n.Streams),
+		Entry: isEntry(in), Exits: in.exits(), Streams: graphStreams(&n.Streams),
 	}
 	for _, l := range in.listeners {
 		b.Listeners = append(b.Listeners, l.tcp.Addr().(*net.TCPAddr).AddrPort().String())

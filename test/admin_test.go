@@ -105,6 +105,49 @@ func TestConnectionsAreListedAndClosed(t *testing.T) {
 	g.terminate()
 }
 
+// Connections that only wait are closed as well: a client's between two requests, and one to a server that is kept for
+// later, after which another one is made.
+func TestIdleHTTPConnectionsAreClosed(t *testing.T) {
+	b := newBackend(t, tells)
+	port := freePort(t)
+	g := start(t, hosting(port, b.port, "exit: out"))
+	c, other := call(t, port), call(t, port)
+	c.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
+	// closing closes the one connection at a binding, or that of a client, and waits until it is gone.
+	closing := func(binding, source string) {
+		t.Helper()
+		find := func() string {
+			for _, have := range connections(t, g.dir, "--binding", binding) {
+				if source == "" || have.Source == source {
+					return fmt.Sprint(have.ID)
+				}
+			}
+			return ""
+		}
+		id := find()
+		if status, _, stderr := run(t, g.dir, "connections", "--close", id); status != 0 {
+			t.Errorf("%s: status %d: %s", binding, status, stderr)
+		}
+		eventually(t, "the connection is over", func() bool { return find() != id })
+	}
+	closing("south", "")
+	c.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
+	other.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
+	if all, _ := b.connections(); all != 2 {
+		t.Errorf("%d connections to the server in all, want 2", all)
+	}
+	closing("north", c.LocalAddr().String())
+	if n, err := c.Read(make([]byte, 1)); err == nil {
+		t.Errorf("%d bytes after the end", n)
+	}
+	other.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
+	_, records, _ := run(t, g.dir, "logs", "--records")
+	if n := strings.Count(records, "gateway: closed by admin"); n != 2 {
+		t.Errorf("%d records of what was closed, want 2:\n%s", n, records)
+	}
+	g.terminate()
+}
+
 // Whatever a client of the admin socket does, streams go on and others are answered.
 func TestRubbishAtTheAdminSocket(t *testing.T) {
 	port := freePort(t)
