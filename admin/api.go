@@ -1,91 +1,110 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"gozilla/config"
+	"gozilla/engine"
+	"gozilla/stream"
 	"gozilla/telemetry"
 )
 
 // A Source is the gateway that the API tells of.
 type Source interface {
 	Status() Status
-	Log() *telemetry.Log
+	Graph() engine.Graph
+	Host() *stream.Host // whose scopes are the connections, and whose log is shown
 	Metrics() *telemetry.Metrics
+	Level() *slog.LevelVar // of what the process writes to its log
 }
 
-// Status is who a gateway is and how it does.
-type Status struct {
-	PID         int       `json:"pid"`
-	Version     string    `json:"version"`
-	Started     time.Time `json:"started"`
-	Config      string    `json:"config"` // the file it runs, or its address
-	Ready       bool      `json:"ready"`
-	Draining    bool      `json:"draining"`
-	Connections int64     `json:"connections"` // open ones
-	Capacity    int64     `json:"capacity"`    // how many there may be
-	Refused     int64     `json:"refused"`     // how often there were as many already
+// A Changer is a gateway whose configuration can be exchanged.
+type Changer interface {
+	Generation() int64 // the number of the configuration in service
+	// Compare tells what another configuration would change, and Reload reads the one that is followed again.
+	Compare(context.Context, config.Source, engine.Options) *engine.Outcome
+	Reload(context.Context) *engine.Outcome
 }
 
-// An Entry is one line of /v1/logs: an event, a record, or the news that entries before this one are kept no longer.
-type Entry struct {
-	telemetry.Entry
-	Lost bool `json:"lost,omitempty"`
+// A Gateway is what the API is for.
+type Gateway interface {
+	Source
+	Changer
 }
 
 // An API answers requests about a gateway.
 type API struct {
-	source Source
+	source Gateway
 }
 
 // Handler makes the API of a gateway.
-func Handler(s Source) http.Handler { return &API{source: s} }
+func Handler(g Gateway) http.Handler { return &API{source: g} }
 
 const (
 	// writeTime is how long a client may take to read what it was sent.
 	writeTime = 10 * time.Second
-	// bodyTime is how long a client may go on sending what nobody asked for.
-	bodyTime = time.Second
+	// bodyTime is how long a client may take to send a body.
+	bodyTime = 5 * time.Second
+	// rubbishTime is how long a client may go on sending what nobody asked for.
+	rubbishTime = time.Second
+	// bodyBytes is how much a body may have.
+	bodyBytes = 1 << 20
+	// configBytes is how much one may have with a configuration in it.
+	configBytes = 4 * config.MaxText
 )
 
 // ServeHTTP is part of http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := a.route(r.URL.Path)
-	control := http.NewResponseController(w)
-	// Deadlines are those of the connection; a writer without one, in a test, has none to set.
-	_ = control.SetWriteDeadline(time.Now().Add(writeTime))
-	if r.ContentLength != 0 {
-		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	there, id := find(r.URL.Path)
+	var e *endpoint
+	for i := range there {
+		if there[i].method == r.Method {
+			e = &there[i]
+		}
 	}
+	bound(w, r, e)
 	switch {
-	case answer == nil:
-		fail(w, http.StatusNotFound, "there is no %s here; there are /v1/status, /v1/metrics and /v1/logs",
-			strconv.Quote(r.URL.Path))
-	case r.Method != http.MethodGet:
-		w.Header().Set("Allow", http.MethodGet)
-		fail(w, http.StatusMethodNotAllowed, "%s is only for GET", r.URL.Path)
+	case len(there) == 0:
+		fail(w, http.StatusNotFound, "there is no %q here; there are %s", r.URL.Path, list(paths()))
+	case e == nil:
+		w.Header().Set("Allow", strings.Join(methods(there), ", "))
+		fail(w, http.StatusMethodNotAllowed, "%s is only for %s", r.URL.Path, list(methods(there)))
 	default:
-		answer(w, r)
+		if err := e.checkQuery(r); err != nil {
+			fail(w, http.StatusBadRequest, "%v", err)
+			return
+		}
+		r.SetPathValue("id", id)
+		e.answer(a, w, r)
 	}
 }
 
-func (a *API) route(path string) http.HandlerFunc {
-	switch path {
-	case "/v1/status":
-		return a.status
-	case "/v1/metrics":
-		return a.metrics
-	case "/v1/logs":
-		return a.logs
+// bound limits what a request may cost. Deadlines are those of the connection; a writer without one, in a test, has none
+// to set.
+func bound(w http.ResponseWriter, r *http.Request, e *endpoint) {
+	most := int64(bodyBytes)
+	if e != nil && e.most > 0 {
+		most = e.most
 	}
-	return nil
-}
-
-func (a *API) status(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, a.source.Status())
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+	switch {
+	case e != nil && e.body != "":
+		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	case r.ContentLength != 0:
+		_ = control.SetReadDeadline(time.Now().Add(rubbishTime))
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 }
 
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
@@ -104,77 +123,77 @@ func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logs sends what is kept from a sequence number on, and with follow what comes after, until the client or the
-// gateway ends it.
-func (a *API) logs(w http.ResponseWriter, r *http.Request) {
-	since, follow, err := logsQuery(r)
-	if err != nil {
+func (a *API) bindings(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, a.source.Graph())
+}
+
+// level is the body of what asks for the level of the log, and sets it.
+type level struct {
+	Level string `json:"level"`
+}
+
+func (a *API) level(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, level{strings.ToLower(a.source.Level().Level().String())})
+}
+
+func (a *API) setLevel(w http.ResponseWriter, r *http.Request) {
+	var to level
+	if err := readBody(r, &to); err != nil {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	log := a.source.Log()
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := &lines{w: w, control: http.NewResponseController(w)}
-	for {
-		entries, next, lost := log.Since(since)
-		if lost {
-			out.write(&Entry{Lost: true})
-		}
-		for _, e := range entries {
-			out.write(&Entry{Entry: e})
-		}
-		if out.flush(); out.err != nil || !follow {
-			return
-		}
-		if since = next; log.Wait(r.Context(), since) != nil {
-			// One last look, so that a gateway's last words reach who follows it.
-			if entries, _, _ := log.Since(since); len(entries) == 0 {
-				return
-			}
-			follow = false
-		}
-	}
-}
-
-func logsQuery(r *http.Request) (since uint64, follow bool, err error) {
-	query := r.URL.Query()
-	if s := query.Get("since"); s != "" {
-		if since, err = strconv.ParseUint(s, 10, 64); err != nil {
-			return 0, false, fmt.Errorf("since must be a sequence number, not %q", s)
-		}
-	}
-	if s := query.Get("follow"); s != "" {
-		if follow, err = strconv.ParseBool(s); err != nil {
-			return 0, false, fmt.Errorf("follow must be true or false, not %q", s)
-		}
-	}
-	return since, follow, nil
-}
-
-// lines writes a JSON object a line, until the first error.
-type lines struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	err     error
-}
-
-func (l *lines) write(e *Entry) {
-	if l.err != nil {
+	var l slog.Level
+	if l.UnmarshalText([]byte(to.Level)) != nil {
+		fail(w, http.StatusBadRequest, "the level must be debug, info, warn or error, not %q", to.Level)
 		return
 	}
-	var line []byte
-	if line, l.err = json.Marshal(e); l.err != nil {
-		return
-	}
-	_ = l.control.SetWriteDeadline(time.Now().Add(writeTime))
-	_, l.err = l.w.Write(append(line, '\n'))
+	a.source.Level().Set(l)
+	a.level(w, r)
 }
 
-func (l *lines) flush() {
-	if l.err == nil {
-		_ = l.control.SetWriteDeadline(time.Now().Add(writeTime))
-		l.err = l.control.Flush()
+// readBody reads a body that must be one JSON value.
+func readBody(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("cannot read the body: %w", err)
 	}
+	if d.More() {
+		return fmt.Errorf("cannot read the body: there is more than one value")
+	}
+	return nil
+}
+
+// checkQuery refuses parameters that the endpoint does not have.
+func (e *endpoint) checkQuery(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fmt.Errorf("cannot read the query: %w", err)
+	}
+	var known []string
+	for _, p := range e.query {
+		known = append(known, p.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case len(known) == 0:
+			return fmt.Errorf("%s takes no parameters", e.path)
+		case !slices.Contains(known, name):
+			return fmt.Errorf("there is no parameter %q; there are %s", name, list(known))
+		case len(query[name]) > 1:
+			return fmt.Errorf("the parameter %s is given %d times", name, len(query[name]))
+		}
+	}
+	return nil
+}
+
+// list joins words as a sentence does.
+func list(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // fault is the body of every answer that is an error.
@@ -193,6 +212,7 @@ func reply[T any](w http.ResponseWriter, status int, body T) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n')) // the client is gone: there is nobody to tell
 }

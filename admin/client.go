@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"gozilla/engine"
 	"gozilla/telemetry"
 )
 
@@ -27,24 +29,28 @@ const (
 
 // A Client asks the gateway that runs in a directory.
 type Client struct {
-	dir  string
-	http *http.Client
+	dir      string
+	patience time.Duration // until an answer begins
 }
 
 // Dial makes a client. It does not look whether a gateway is there; the first call does.
-func Dial(dir string) *Client {
+func Dial(dir string) *Client { return &Client{dir, answerTime} }
+
+// http is what makes one request.
+func (c *Client) http() *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		path, err := socketPath(dir)
+		path, err := socketPath(c.dir)
 		if err != nil {
 			return nil, err
 		}
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{dir: dir, http: &http.Client{Transport: &http.Transport{
-		DialContext: dial, DisableKeepAlives: true, ResponseHeaderTimeout: answerTime,
-	}}}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, ResponseHeaderTimeout: c.patience}}
 }
+
+// patient is the client for what may take longer.
+func (c *Client) patient() *Client { return &Client{c.dir, changeTime + answerTime} }
 
 // Status tells who the gateway is and how it does.
 func (c *Client) Status(ctx context.Context) (Status, error) {
@@ -58,16 +64,79 @@ func (c *Client) Metrics(ctx context.Context) ([]telemetry.Sample, error) {
 	return samples, c.read(ctx, "/v1/metrics", &samples)
 }
 
+// Graph tells what is in service.
+func (c *Client) Graph(ctx context.Context) (engine.Graph, error) {
+	var g engine.Graph
+	return g, c.read(ctx, "/v1/bindings", &g)
+}
+
+// Connections gives the connections that fit.
+func (c *Client) Connections(ctx context.Context, f Filter) (Connections, error) {
+	query := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	set("binding", f.Binding)
+	set("namespace", f.Namespace)
+	set("source", f.Source)
+	if f.Limit != 0 {
+		set("limit", strconv.Itoa(f.Limit))
+	}
+	var all Connections
+	return all, c.read(ctx, "/v1/connections?"+query.Encode(), &all)
+}
+
+// Close closes a connection.
+func (c *Client) Close(ctx context.Context, id uint64) error {
+	return c.tell(ctx, http.MethodDelete, "/v1/connections/"+strconv.FormatUint(id, 10), nil, nil)
+}
+
+// LogLevel is the level of the gateway's log.
+func (c *Client) LogLevel(ctx context.Context) (string, error) {
+	var l level
+	err := c.read(ctx, "/v1/log-level", &l)
+	return l.Level, err
+}
+
+// SetLogLevel changes it, and gives it as the gateway spells it.
+func (c *Client) SetLogLevel(ctx context.Context, to string) (string, error) {
+	var l level
+	err := c.tell(ctx, http.MethodPut, "/v1/log-level", level{to}, &l)
+	return l.Level, err
+}
+
+// Plan asks what a configuration would change. One that would be refused is told in what is returned.
+func (c *Client) Plan(ctx context.Context, d Draft) (Changed, error) {
+	var to Changed
+	return to, c.patient().tell(ctx, http.MethodPost, "/v1/plan", d, &to)
+}
+
+// Reload has the gateway read its configuration again. One that is refused is told in what is returned.
+func (c *Client) Reload(ctx context.Context, color bool) (Changed, error) {
+	var to Changed
+	return to, c.patient().tell(ctx, http.MethodPost, "/v1/reload?color="+strconv.FormatBool(color), nil, &to)
+}
+
 // read asks for something that is answered by one JSON value.
 func (c *Client) read(ctx context.Context, path string, v any) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	return c.tell(ctx, http.MethodGet, path, nil, v)
+}
+
+// tell makes a request with a body, unless that is nil, and reads the answer, one JSON value, unless v is nil.
+func (c *Client) tell(ctx context.Context, method, path string, body, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	body, err := c.get(ctx, path)
+	answer, err := c.ask(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if err := json.NewDecoder(io.LimitReader(body, answerBytes)).Decode(v); err != nil {
+	defer answer.Close()
+	if v == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(answer, answerBytes)).Decode(v); err != nil {
 		return fmt.Errorf("cannot read the answer of the gozilla in %s: %w", c.dir, err)
 	}
 	return nil
@@ -80,7 +149,7 @@ func (c *Client) Logs(ctx context.Context, since uint64, follow bool, f func(Ent
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	query := url.Values{"since": {strconv.FormatUint(since, 10)}, "follow": {strconv.FormatBool(follow)}}
-	body, err := c.get(ctx, "/v1/logs?"+query.Encode())
+	body, err := c.ask(ctx, http.MethodGet, "/v1/logs?"+query.Encode(), nil)
 	if err != nil {
 		return err
 	}
@@ -156,25 +225,33 @@ func (c *Client) entries(body io.Reader, take func(Entry)) error {
 	return nil
 }
 
-// get asks for something and gives the body of the answer.
-func (c *Client) get(ctx context.Context, path string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://gozilla"+path, nil)
+// ask makes a request with a body, unless that is nil, and gives the body of the answer.
+func (c *Client) ask(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+	var send io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		send = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://gozilla"+path, send)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.http.Do(r)
+	answer, err := c.http().Do(r)
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	if answer.StatusCode == http.StatusOK {
+	if answer.StatusCode/100 == 2 {
 		return answer.Body, nil
 	}
 	defer answer.Body.Close()
 	var f fault
 	if json.NewDecoder(io.LimitReader(answer.Body, lineBytes)).Decode(&f) != nil || f.Error == "" {
-		f.Error = answer.Status
+		return nil, fmt.Errorf("cannot ask the gozilla in %s: %s", c.dir, answer.Status)
 	}
-	return nil, fmt.Errorf("cannot ask the gozilla in %s: %s", c.dir, f.Error)
+	return nil, errors.New(f.Error) // it is for the user
 }
 
 // explain says in the user's words why nobody answers.

@@ -1,12 +1,8 @@
-// Package admin is how a running gateway is asked about itself: HTTP and JSON over a unix socket in the directory of
-// the process, which only its user may reach.
+// Package admin is how a running gateway is asked about itself, and told the few things that it can be told: HTTP and
+// JSON over a unix socket in the directory of the process, which only its user may reach.
 //
-//	engine -Source-> Handler -Serve-> DIR/admin.sock <-Client- gozilla logs, gozilla metrics, gozilla stop
+//	engine -Source-> Handler -Serve-> DIR/admin.sock <-Client- gozilla status, connections, logs, metrics, stop …
 //
-//	GET /v1/status                      who it is and how it does, see Status
-//	GET /v1/metrics                     a list of telemetry.Sample
-//	GET /v1/metrics?format=prometheus   the same for a scraper
-//	GET /v1/logs?since=SEQ&follow=true  events and records, a JSON object a line, see Entry
-//
-// Nothing can be changed over it.
+// What can be asked for stands in one table, endpoints, from which requests are routed, refused and documented. A
+// further endpoint is a further line there. No GET changes anything.
 package admin

@@ -43,7 +43,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("cannot serve the admin socket: %w", err)
+	return fmt.Errorf("cannot serve %s: %w", l.Addr(), err)
 }
 
 // leave lets the answers that are under way come to an end, for a while.

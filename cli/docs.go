@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"gozilla/admin"
 	"gozilla/component"
 	"gozilla/config"
 	"gozilla/stream"
@@ -49,6 +50,7 @@ func Pages() []component.Page {
 		component.TextPage("metrics", "Metrics", "metrics", metricsPage()),
 		component.TextPage("events", "Events", "events", eventsPage()),
 		component.TextPage("records", "Records", "records", recordsPage()),
+		component.TextPage("admin", "The admin API", "admin", admin.Reference()),
 		component.TextPage("cli", "The command line", "cli", cliPage()),
 	)
 }

@@ -50,7 +50,7 @@ var versionCommand = &command{
 func overview(w io.Writer) {
 	fmt.Fprint(w, "gozilla is a gateway that runs a zilla.yaml.\n\nUsage: gozilla COMMAND [FLAGS]\n\nCommands:\n")
 	for _, c := range commands {
-		fmt.Fprintf(w, "  %-8s  %s\n", c.name, c.short)
+		fmt.Fprintf(w, "  %-11s  %s\n", c.name, c.short)
 	}
 	fmt.Fprint(w, "\nExamples:\n  gozilla start -c zilla.yaml -v\n  gozilla check -c zilla.yaml\n  gozilla docs tcp\n\nRun gozilla help COMMAND for its flags and examples.\n")
 }

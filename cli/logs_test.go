@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"gozilla/admin"
+	"gozilla/engine"
+	"gozilla/stream"
 	"gozilla/telemetry"
 )
 
@@ -51,18 +54,25 @@ func (l lockedWriter) Write(b []byte) (int, error) {
 // testGateway is an admin.Source.
 type testGateway struct {
 	log     *telemetry.Log
+	host    *stream.Host
 	metrics telemetry.Metrics
 	north   telemetry.Streams
+	level   slog.LevelVar
+	status  admin.Status
+	graph   engine.Graph
 }
 
-func (g *testGateway) Status() admin.Status        { return admin.Status{PID: 1} }
-func (g *testGateway) Log() *telemetry.Log         { return g.log }
+func (g *testGateway) Status() admin.Status        { return g.status }
+func (g *testGateway) Graph() engine.Graph         { return g.graph }
+func (g *testGateway) Host() *stream.Host          { return g.host }
 func (g *testGateway) Metrics() *telemetry.Metrics { return &g.metrics }
+func (g *testGateway) Level() *slog.LevelVar       { return &g.level }
 
 // runGateway runs a gateway with a little to show, until the test ends.
 func runGateway(t *testing.T) (*testGateway, string) {
 	t.Helper()
-	g := &testGateway{log: telemetry.NewLog(nil, 16, false)}
+	g := &testGateway{log: telemetry.NewLog(nil, 16, false), status: admin.Status{PID: 1}}
+	g.host = stream.NewHost(stream.DefaultLimits(), g.log)
 	g.metrics.Add("default", "north_tcp_server", &g.north, nil)
 	g.metrics.Add("other", "south", &telemetry.Streams{}, nil)
 	g.metrics.Gauge("engine.workers.capacity", "How many", func() int64 { return 10_000 })

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,9 +15,10 @@ import (
 	"syscall"
 	"time"
 
-	"gozilla/admin"
+	"gozilla/admin/page"
 	"gozilla/config"
 	"gozilla/engine"
+	"gozilla/internal/systemd"
 	"gozilla/stream"
 	"gozilla/telemetry"
 )
@@ -38,6 +38,7 @@ var startCommand = &command{
 	examples: []string{
 		"gozilla start -c zilla.yaml",
 		"gozilla start -c https://config.example/zilla.yaml --records --log-format json",
+		"gozilla start --page 127.0.0.1:7180",
 		"gozilla start --access-log combined --access-log-file access.log",
 		"gozilla start -ve -P gozilla.limits.connections=5000 --drain 5s",
 	},
@@ -56,6 +57,7 @@ type starter struct {
 	records     bool
 	access      accessOptions
 	format      string
+	page        string // the address of the page, "" for none
 	level       slog.LevelVar
 
 	env      *Env
@@ -67,6 +69,8 @@ type starter struct {
 	engine   *engine.Engine
 	follower *engine.Follower
 	state    state
+
+	notifier *systemd.Notifier
 
 	// Those that end the process, that asks for diagnostics, and that asks to read the configuration again.
 	signals, diagnoses, reloads chan os.Signal
@@ -97,12 +101,13 @@ func (s *starter) declare(fs *flag.FlagSet) {
 	fs.BoolVar(&s.records, "records", false, "Write a record of every connection and every exchange to the log.")
 	fs.StringVar(&s.access.format, "access-log", "", "Write a line for every HTTP exchange as `FORMAT`: common or combined, as web servers do, text or json.")
 	fs.StringVar(&s.access.file, "access-log-file", "", "Write the access log to the end of this `FILE`. By default to standard output.")
+	fs.StringVar(&s.page, "page", "", "Show how the gateway does on a page for browsers on this machine, at this `ADDRESS`: 127.0.0.1:PORT.")
 	fs.StringVar(&s.format, "log-format", "text", "Write the log as `FORMAT`: text, or json for one object a line.")
 	fs.TextVar(&s.level, "log-level", &slog.LevelVar{}, "Write what is at least of this `LEVEL`: debug, info, warn or error. By default info.")
 }
 
 func (s *starter) run(ctx context.Context, env *Env, args []string) error {
-	s.env, s.started = env, time.Now()
+	s.env, s.started, s.notifier = env, time.Now(), systemd.NewNotifier(env.LookupEnv)
 	if len(args) > 0 {
 		return usagef("it takes no arguments, but -c %s", args[0])
 	}
@@ -114,6 +119,11 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	}
 	if err := s.access.check(); err != nil {
 		return err
+	}
+	if s.page != "" {
+		if err := page.CheckAddress(s.page); err != nil {
+			return usage{err}
+		}
 	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
 	// From here on signals do what they are there for, also before the first port listens.
@@ -164,6 +174,7 @@ func (s *starter) start(ctx context.Context) error {
 	}
 	defer closeAccess()
 	s.engine = engine.New(s.host, &s.metrics, s.log)
+	s.inherit()
 	over := make(chan struct{})
 	defer close(over)
 	go s.diagnoseOnSignal(over)
@@ -240,6 +251,11 @@ func (s *starter) serve(ctx context.Context) error {
 		return err
 	}
 	defer closeAdmin()
+	closePage, err := s.openPage(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	defer closePage()
 	os.Remove(s.readyFile()) // a process that was killed may have left it
 	first := s.follower.Begin(ctx)
 	switch {
@@ -259,6 +275,8 @@ func (s *starter) serve(ctx context.Context) error {
 		s.engine.Describe(s.env.Stdout)
 	}
 	defer s.markReady()()
+	defer s.keepAlive(ctx)()
+	s.notifyReady()
 	go watchHeap(ctx)
 	following := s.follow(ctx)
 	<-ctx.Done()
@@ -292,10 +310,11 @@ func (s *starter) follow(ctx context.Context) <-chan struct{} {
 }
 
 // Trying is part of engine.Teller.
-func (s *starter) Trying() {}
+func (s *starter) Trying() { s.notify(s.notifier.Reloading()) }
 
 // Tried is part of engine.Teller. An event has told already what has come of it.
 func (s *starter) Tried(o *engine.Outcome) {
+	s.notifyReady()
 	if o.Plan != nil {
 		s.show(o.Plan.Report)
 	}
@@ -307,32 +326,6 @@ func (s *starter) Tried(o *engine.Outcome) {
 	}
 	if s.verbose {
 		s.engine.Describe(s.env.Stdout)
-	}
-}
-
-// openAdmin answers gozilla stop, logs and metrics in the directory of the process. Where that cannot be, the gateway
-// runs all the same.
-func (s *starter) openAdmin(ctx context.Context) (closing func(), err error) {
-	l, err := admin.Listen(s.settings.directory)
-	var alive *admin.Alive
-	switch {
-	case errors.As(err, &alive):
-		return nil, err
-	case err != nil:
-		s.log.Warn("gozilla logs, metrics and stop will not find this process: " + err.Error())
-		return func() {}, nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go s.serveAdmin(ctx, l, done)
-	return func() { cancel(); <-done }, nil
-}
-
-// serveAdmin is the goroutine of the admin socket. It ends with ctx.
-func (s *starter) serveAdmin(ctx context.Context, l net.Listener, done chan struct{}) {
-	defer close(done)
-	if err := admin.Serve(ctx, l, admin.Handler(s)); err != nil {
-		s.log.Error(err.Error())
 	}
 }
 
@@ -364,7 +357,9 @@ func (s *starter) stop(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	if open := s.host.Open(); open > 0 {
+	open := s.host.Open()
+	s.notifyStopping(open)
+	if open > 0 {
 		s.log.Info("waiting for streams to end", "streams", open, "drain", s.settings.limits.Drain)
 	}
 	s.engine.Stop(ctx)

@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"sync/atomic"
 
 	"gozilla/admin"
+	"gozilla/config"
+	"gozilla/engine"
+	"gozilla/stream"
 	"gozilla/telemetry"
 )
 
@@ -13,16 +18,38 @@ type state struct{ ready, draining atomic.Bool }
 
 // Status is part of admin.Source.
 func (s *starter) Status() admin.Status {
-	slots := &s.host.Connections
-	return admin.Status{
+	slots, now := &s.host.Connections, s.follower.State()
+	status := admin.Status{
 		PID: os.Getpid(), Version: Version, Started: s.started, Config: s.settings.config,
+		Generation: int(now.Generation), Loaded: now.Loaded,
 		Ready: s.state.ready.Load(), Draining: s.state.draining.Load(),
-		Connections: slots.Used(), Capacity: slots.Max(), Refused: slots.Refused(),
+		Connections: slots.Used(), Capacity: slots.Max(), TurnedAway: slots.Refused(),
 	}
+	if now.Refused != nil {
+		status.Refused = &admin.Refusal{Time: now.RefusedAt, Faults: now.Refused.Faults(), Times: int(s.engine.Refusals())}
+	}
+	return status
 }
 
-// Log is part of admin.Source.
-func (s *starter) Log() *telemetry.Log { return s.host.Log }
+// Graph is part of admin.Source.
+func (s *starter) Graph() engine.Graph { return s.engine.Graph() }
+
+// Host is part of admin.Source.
+func (s *starter) Host() *stream.Host { return s.host }
 
 // Metrics is part of admin.Source.
 func (s *starter) Metrics() *telemetry.Metrics { return &s.metrics }
+
+// Level is part of admin.Source.
+func (s *starter) Level() *slog.LevelVar { return &s.level }
+
+// Generation is part of admin.Source.
+func (s *starter) Generation() int64 { return s.engine.Generation() }
+
+// Compare is part of admin.Source.
+func (s *starter) Compare(ctx context.Context, c config.Source, o engine.Options) *engine.Outcome {
+	return s.follower.Compare(ctx, c, o)
+}
+
+// Reload is part of admin.Source.
+func (s *starter) Reload(ctx context.Context) *engine.Outcome { return s.follower.Reload(ctx) }

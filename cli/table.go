@@ -34,7 +34,7 @@ func (t *table) add(cells ...string) {
 // columnGap is what stands between two columns.
 const columnGap = "   "
 
-// write writes the titles and the rows. Lines have no spaces at their ends.
+// write writes the titles, if there are any, and the rows. Lines have no spaces at their ends.
 func (t *table) write(w io.Writer) error {
 	titles := make([]string, len(t.columns))
 	widths := make([]int, len(t.columns))
@@ -48,7 +48,9 @@ func (t *table) write(w io.Writer) error {
 		}
 	}
 	var b strings.Builder
-	t.line(&b, titles, widths)
+	if strings.Join(titles, "") != "" {
+		t.line(&b, titles, widths)
+	}
 	for _, row := range t.rows {
 		t.line(&b, row, widths)
 	}

@@ -80,12 +80,20 @@ func (d *description) draw(in *instance, how, indent string) {
 		if ref.To != "binding" || to == nil {
 			continue
 		}
-		way := "exit"
+		way := routeName(ref.Route)
 		if ref.Route >= 0 {
-			way = fmt.Sprintf("routes[%d]%s", ref.Route, conditions(in.source, ref.Route))
+			way += conditions(in.source, ref.Route)
 		}
 		d.draw(to, way+" -> ", indent+"    ")
 	}
+}
+
+// routeName is a route by its index as records have it, that of the binding itself as "exit".
+func routeName(route int) string {
+	if route < 0 {
+		return "exit"
+	}
+	return fmt.Sprintf("routes[%d]", route)
 }
 
 // conditions are those of a route as the file has them, on one line: " when port 7001 source [10.0.0.0/8], or port 7002".

@@ -150,7 +150,7 @@ func (e *Engine) commit(d *draft) {
 		e.event("engine.started", "Engine Started.")
 	}
 	d.accept()
-	closeListeners(d.closing)
+	e.release(d.closing)
 	e.retire(d)
 }
 

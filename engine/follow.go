@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,11 +51,33 @@ type Outcome struct {
 	Err    error   // why it was refused; the faults that have places are in the Plan's Report
 }
 
+// Faults are why a configuration was refused, each as file:line:column: what is wrong; none if it was not.
+func (o *Outcome) Faults() []string {
+	if o.Err == nil {
+		return nil
+	}
+	return faultLines(o.Err)
+}
+
+func faultLines(err error) (lines []string) {
+	var invalid *config.Invalid
+	if !errors.As(err, &invalid) {
+		return []string{err.Error()}
+	}
+	for i := range invalid.Faults {
+		if !invalid.Faults[i].Warning {
+			lines = append(lines, invalid.Faults[i].String())
+		}
+	}
+	return lines
+}
+
 // State is what a Follower knows.
 type State struct {
 	Generation int64 // the number of the configuration in service, counted from 1
 	Loaded     time.Time
-	Refused    error // why the last configuration that was tried is not in service; nil if it is
+	Refusing   bool     // the last configuration that was tried is not in service, or the origin cannot be read
+	Refused    *Outcome // of the last one that was not taken; nil if there was none
 	RefusedAt  time.Time
 }
 
@@ -173,7 +194,7 @@ func (f *Follower) glance(ctx context.Context, file *watch.File, first bool) {
 	if !first && !file.Same() {
 		return // what comes next is whole
 	}
-	if f.State().Refused != nil {
+	if f.State().Refusing {
 		f.text = nil // to write it again is to ask for another try
 	}
 	f.consider(ctx, text, err)
@@ -290,7 +311,7 @@ func (f *Follower) take(ctx context.Context, text []byte, err error) *Outcome {
 	}
 	f.note(o)
 	if o.Err != nil {
-		f.engine.warn("engine.config.refused", fmt.Sprintf("A configuration was refused, number %d goes on: %s", f.engine.Generation(), firstLine(o.Err)))
+		f.engine.warn("engine.config.refused", fmt.Sprintf("A configuration was refused, number %d goes on: %s", f.engine.Generation(), o.Faults()[0]))
 	} else if !o.Change.Nothing() {
 		f.engine.event("engine.config.changed", fmt.Sprintf("Configuration %d is in service: %s.", f.engine.Generation(), o.Change.Summary()))
 	}
@@ -318,8 +339,8 @@ func (f *Follower) try(ctx context.Context, text []byte) *Outcome {
 func (f *Follower) note(o *Outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state.Refused = o.Err; o.Err != nil {
-		f.state.RefusedAt = time.Now()
+	if f.state.Refusing = o.Err != nil; f.state.Refusing {
+		f.state.Refused, f.state.RefusedAt = &Outcome{Err: o.Err}, time.Now()
 		return
 	}
 	f.state.Loaded = time.Now()
@@ -329,7 +350,7 @@ func (f *Follower) note(o *Outcome) {
 func (f *Follower) knows(err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.state.Refused != nil && f.state.Refused.Error() == err.Error()
+	return f.state.Refusing && f.state.Refused.Err.Error() == err.Error()
 }
 
 // back notes that the origin has the text again that was tried last: if it could not be had meanwhile, that is over.
@@ -337,23 +358,9 @@ func (f *Follower) back() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var invalid *config.Invalid
-	if f.state.Refused != nil && !errors.As(f.state.Refused, &invalid) {
-		f.state.Refused = nil
+	if f.state.Refusing && !errors.As(f.state.Refused.Err, &invalid) {
+		f.state.Refusing = false
 	}
-}
-
-func firstLine(err error) string {
-	var invalid *config.Invalid
-	if !errors.As(err, &invalid) {
-		return err.Error()
-	}
-	for i := range invalid.Faults {
-		if !invalid.Faults[i].Warning {
-			return invalid.Faults[i].String()
-		}
-	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
 }
 
 // hasSomething reports whether the configuration in service has bindings or anything else of the file's own.

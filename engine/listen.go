@@ -377,8 +377,28 @@ func closeAll(instances []*instance) {
 	closeListeners(all)
 }
 
+// release closes listeners that nobody wants any more, and keeps the inherited: who has opened them may have them open
+// still, so that they cannot be opened again.
+func (e *Engine) release(all []*listener) {
+	endAccepting(all)
+	for _, l := range all {
+		if l.inherited {
+			l.tcp.SetDeadline(time.Time{})
+		}
+		e.giveBack(l)
+	}
+}
+
 // closeListeners closes listeners, and returns when nothing is taken any more.
 func closeListeners(all []*listener) {
+	endAccepting(all)
+	for _, l := range all {
+		l.tcp.Close()
+	}
+}
+
+// endAccepting takes what has come to listeners, and returns when nothing is taken any more.
+func endAccepting(all []*listener) {
 	soon := time.Now().Add(leaveTime)
 	for _, l := range all {
 		select {
@@ -390,7 +410,6 @@ func closeListeners(all []*listener) {
 	}
 	for _, l := range all {
 		l.accepting.Wait()
-		l.tcp.Close()
 	}
 }
 

@@ -56,6 +56,14 @@ func (h *Host) Scopes(f func(*Scope)) {
 	}
 }
 
+// Scope is the open scope without a parent that has this id, nil if there is none.
+func (h *Host) Scope(id uint64) *Scope {
+	sh := &h.shards[id%uint64(len(h.shards))]
+	sh.Lock()
+	defer sh.Unlock()
+	return sh.open[id]
+}
+
 // Leave asks every open scope to come to an end in its own time, and every one that begins from now on.
 func (h *Host) Leave() {
 	h.LeaveFromNow()

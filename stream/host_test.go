@@ -177,3 +177,18 @@ func slotsOf(n stream.Count) *stream.Slots {
 	limits.Connections = n
 	return &stream.NewHost(limits, nil).Connections
 }
+
+func TestScopeByID(t *testing.T) {
+	r := newRig(t)
+	a, b := r.arrive(), r.arrive()
+	child := a.Child(&stream.Node{}, nil)
+	if r.Scope(a.ID()) != a || r.Scope(b.ID()) != b || r.Scope(child.ID()) != nil || r.Scope(0) != nil {
+		t.Error("an id does not lead to its scope")
+	}
+	child.End(nil)
+	a.End(nil)
+	b.End(nil)
+	if r.Scope(a.ID()) != nil {
+		t.Error("a scope is found that has ended")
+	}
+}

@@ -69,6 +69,7 @@ var Reasons = []Term{
 	{"drain", "it was still open when the gateway had waited long enough to end"},
 	{"truncated", "the stream ended in the middle of something"},
 	{"closed", "the gateway ended it"},
+	{"closed by admin", "somebody closed it with gozilla connections --close, or over the admin API"},
 	{"internal error", "a fault of the gateway"},
 	{"error", "something else, see the details"},
 }

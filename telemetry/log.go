@@ -132,6 +132,29 @@ func (l *Log) Since(seq uint64) (entries []Entry, next uint64, lost bool) {
 	return entries, next, lost
 }
 
+// Last gives copies of the last n records, or of as many as the log keeps, the newest last.
+func (l *Log) Last(n int) []*Record {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	kept := min(l.records.count, len(l.records.slots))
+	next, seq := l.next, l.next
+	if n = min(n, kept); n > 0 {
+		seq = l.records.at(kept - n).seq
+	}
+	l.mu.Unlock()
+	var entries []Entry
+	for seq < next {
+		entries, seq, _ = l.copyRecords(entries, seq, next)
+	}
+	records := make([]*Record, len(entries))
+	for i, e := range entries {
+		records[i] = e.Record
+	}
+	return records
+}
+
 // copyRecords appends up to a batch of the records from one sequence number on and before another, and gives the number
 // to go on with. missed tells that some are kept no longer.
 func (l *Log) copyRecords(entries []Entry, seq, end uint64) (_ []Entry, next uint64, missed bool) {

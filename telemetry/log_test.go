@@ -380,3 +380,37 @@ func BenchmarkLogRecordParallel(b *testing.B) {
 		}
 	})
 }
+
+func TestLast(t *testing.T) {
+	const kept = 1000
+	log := telemetry.NewLog(nil, kept, false)
+	f := func(n int, want ...uint64) {
+		t.Helper()
+		var got []uint64
+		for _, r := range log.Last(n) {
+			got = append(got, r.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("Last(%d) = %v, want %v", n, got, want)
+		}
+	}
+	f(3)
+	log.Event(&telemetry.Event{})
+	log.Record(&telemetry.Record{ID: 1})
+	log.Event(&telemetry.Event{})
+	log.Record(&telemetry.Record{ID: 2})
+	log.Event(&telemetry.Event{})
+	f(0)
+	f(1, 2)
+	f(3, 1, 2)
+	for id := uint64(3); id <= 2*kept; id++ {
+		log.Record(&telemetry.Record{ID: id})
+	}
+	f(2, 2*kept-1, 2*kept)
+	if all := log.Last(2 * kept); len(all) != kept || all[0].ID != kept+1 || all[kept-1].ID != 2*kept {
+		t.Errorf("of all there are %d", len(all))
+	}
+	if none := (*telemetry.Log)(nil).Last(1); none != nil {
+		t.Errorf("no log has %v", none)
+	}
+}

@@ -119,6 +119,12 @@ func (r *Record) appendPath(b []byte) []byte {
 	return b
 }
 
+// PathText is the bindings, and after each the way on from there, on one line; "" for none.
+func (r *Record) PathText() string {
+	path := r.appendPath(nil)
+	return string(path[min(1, len(path)):])
+}
+
 // appendFacts appends what the client has said of itself.
 func (r *Record) appendFacts(b []byte) []byte {
 	for _, fact := range []struct{ name, value string }{
@@ -277,8 +283,7 @@ func logRecord(l *slog.Logger, r *Record) {
 	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
 	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
 	add(r.Target != "", slog.String("target", r.Target))
-	path := r.appendPath(nil)
-	add(len(path) > 0, slog.String("path", string(path[min(1, len(path)):])))
+	add(len(r.Path) > 0, slog.String("path", r.PathText()))
 	add(true, slog.Int64("received", r.Received))
 	add(true, slog.Int64("sent", r.Sent))
 	add(r.TLS != "", slog.String("tls", r.TLS))

@@ -96,6 +96,11 @@ var varying = []struct {
 	form *regexp.Regexp
 	as   string
 }{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \([0-9a-z]+ ago\)`), "DATE (AGE)"},
+	{regexp.MustCompile(`"(time|started|loaded)": "[^"]*"`), `"$1": "DATE"`},
+	{regexp.MustCompile(`(?m)^pid +\d+$`), "pid           PID"},
+	{regexp.MustCompile(`"pid": \d+`), `"pid": 0`},
+	{regexp.MustCompile(`"digest": "[0-9a-f]+"`), `"digest": "DIGEST"`},
 	{regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{3} `), "TIME "},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}`), "DATE"},
 	{regexp.MustCompile(`\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [-+]\d{4}`), "DATE"},

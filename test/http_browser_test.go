@@ -22,6 +22,12 @@ var browsers = []string{"chromium-headless-shell", "chromium", "google-chrome", 
 // visit opens a page in a browser and gives what it looks like once its requests are over.
 func visit(t testing.TB, url string) string {
 	t.Helper()
+	return browse(t, url, "--virtual-time-budget=20000", "--dump-dom")
+}
+
+// browse opens a page in a browser that is told to do something with it, and gives what it writes.
+func browse(t testing.TB, url string, flags ...string) string {
+	t.Helper()
 	i := slices.IndexFunc(browsers, func(name string) bool { _, err := exec.LookPath(name); return err == nil })
 	path := need(t, browsers[max(i, 0)], browsers[0])
 	dir, err := os.MkdirTemp("", "browser")
@@ -33,8 +39,8 @@ func visit(t testing.TB, url string) string {
 	defer cancel()
 	// It sees our own pages only, so it need not be shut in, which it cannot be as root. Its clock goes on as soon as it
 	// waits for nothing but that.
-	out, err := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-		"--user-data-dir="+dir, "--virtual-time-budget=20000", "--dump-dom", url).Output()
+	flags = append(flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--user-data-dir="+dir, url)
+	out, err := exec.CommandContext(ctx, path, flags...).Output()
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}

@@ -330,7 +330,7 @@ func (p *Peer) drop() {
 	} else {
 		p.link.Conn.Close()
 	}
-	s.End(nil)
+	s.End(s.Err()) // by which it may have been cancelled
 }
 
 var _ web.Opened = (*Peer)(nil)

@@ -1,0 +1,179 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gozilla/engine"
+	"gozilla/stream"
+	"gozilla/telemetry"
+)
+
+// Connections are those that are open at one moment.
+type Connections struct {
+	Total       int                 `json:"total"`       // that fit the filter
+	Connections []*telemetry.Record `json:"connections"` // the newest of them, which stand last
+}
+
+// A Filter says which connections are meant. The zero value means all.
+type Filter struct {
+	Binding   string // one on their path, NAME or NAMESPACE:NAME
+	Namespace string // that of one on their path
+	Source    string // a network like 10.0.0.0/8, or an address
+	Limit     int    // so many at most; 0: as many as are listed by default
+
+	network netip.Prefix
+}
+
+const (
+	defaultLimit = 1000
+	maxLimit     = 10_000
+)
+
+// settle reads what the filter says.
+func (f *Filter) settle() error {
+	f.Limit = cmp.Or(f.Limit, defaultLimit)
+	if f.Limit < 1 || f.Limit > maxLimit {
+		return fmt.Errorf("the limit must be from 1 to %d", maxLimit)
+	}
+	if f.Source == "" {
+		return nil
+	}
+	var err error
+	if f.network, err = parseNetwork(f.Source); err != nil {
+		return fmt.Errorf("source must be a network like 10.0.0.0/8 or an address, not %q", f.Source)
+	}
+	return nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	if strings.Contains(s, "/") {
+		return netip.ParsePrefix(s)
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return addr.Unmap().Prefix(addr.Unmap().BitLen())
+}
+
+// any reports whether every connection fits.
+func (f *Filter) any() bool { return f.Binding == "" && f.Namespace == "" && f.Source == "" }
+
+func (f *Filter) fits(r *telemetry.Record) bool {
+	if f.Source != "" && !f.network.Contains(r.Source.Addr().Unmap()) {
+		return false
+	}
+	if f.Binding == "" && f.Namespace == "" {
+		return true
+	}
+	return slices.ContainsFunc(r.Path, func(s telemetry.Step) bool { return f.names(s.Binding) })
+}
+
+// names reports whether the binding of that qualified name is meant.
+func (f *Filter) names(binding string) bool {
+	namespace, name := "", binding
+	if i := strings.LastIndexByte(binding, ':'); i >= 0 {
+		namespace, name = binding[:i], binding[i+1:]
+	}
+	return (f.Binding == "" || f.Binding == name || f.Binding == binding) && (f.Namespace == "" || f.Namespace == namespace)
+}
+
+// List gives the connections of h that fit. It costs those that are listed a moment of their locks, and the others, unless
+// they have to be looked at, nothing.
+func (f Filter) List(h *stream.Host) (Connections, error) {
+	if err := f.settle(); err != nil {
+		return Connections{}, err
+	}
+	var total int
+	var found []*stream.Scope
+	newest := func() {
+		slices.SortFunc(found, func(a, b *stream.Scope) int { return cmp.Compare(a.ID(), b.ID()) })
+		found = found[max(0, len(found)-f.Limit):]
+	}
+	h.Scopes(func(s *stream.Scope) {
+		if !f.any() {
+			if r := s.Record(); !f.fits(&r) {
+				return
+			}
+		}
+		total++
+		if found = append(found, s); len(found) >= 2*maxLimit {
+			newest()
+		}
+	})
+	newest()
+	all := Connections{Total: total, Connections: make([]*telemetry.Record, len(found))}
+	for i, s := range found {
+		r := s.Record()
+		all.Connections[i] = &r
+	}
+	return all, nil
+}
+
+// exists tells what is wrong with the names of a filter by which nothing was found.
+func (f *Filter) exists(g engine.Graph) error {
+	var names []string
+	for i := range g.Bindings {
+		b := &g.Bindings[i]
+		if f.names(b.Qualified()) {
+			return nil
+		}
+		names = append(names, b.Qualified())
+	}
+	there := "none at all"
+	if len(names) > 0 {
+		there = strings.Join(names, ", ")
+	}
+	switch {
+	case f.Binding == "" && f.Namespace == "":
+		return nil
+	case f.Binding == "":
+		return fmt.Errorf("there is no binding in the namespace %q", f.Namespace)
+	case f.Namespace == "":
+		return fmt.Errorf("there is no binding %q; there is %s", f.Binding, there)
+	}
+	return fmt.Errorf("there is no binding %q in the namespace %q; there is %s", f.Binding, f.Namespace, there)
+}
+
+func (a *API) connections(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	f := Filter{Binding: query.Get("binding"), Namespace: query.Get("namespace"), Source: query.Get("source")}
+	if s := query.Get("limit"); s != "" {
+		var err error
+		if f.Limit, err = strconv.Atoi(s); err != nil || f.Limit == 0 {
+			fail(w, http.StatusBadRequest, "limit must be a number from 1 to %d, not %q", maxLimit, s)
+			return
+		}
+	}
+	found, err := f.List(a.source.Host())
+	if err == nil && found.Total == 0 { // those of a binding that is gone may be open still
+		err = f.exists(a.source.Graph())
+	}
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	reply(w, http.StatusOK, found)
+}
+
+// closeConnection cuts a connection off. How it comes to its end is its own affair; its record tells who wanted it.
+func (a *API) closeConnection(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "a connection has a number, and %q is none", r.PathValue("id"))
+		return
+	}
+	s := a.source.Host().Scope(id)
+	if s == nil {
+		fail(w, http.StatusNotFound, "there is no connection %d", id)
+		return
+	}
+	s.Cancel(&stream.Cut{By: telemetry.Gateway, Why: "closed by admin"})
+	w.WriteHeader(http.StatusNoContent)
+}
