@@ -73,7 +73,8 @@ func (c *Filtered[W]) filtered() *Filtered[W] { return c }
 // ExitOf is the exit of a binding that embeds Exited, for streams of protocol p. A binding with several faces asks once
 // for each.
 func ExitOf[P any](b *Builder, p stream.Protocol[P]) P {
-	edge := &stream.Edge[P]{From: b.Node}
+	edge := stream.NewEdge(p, b.Node)
+	b.edges.add(edge, true)
 	b.links = append(b.links, func(body body, find Resolver) {
 		c := body.(interface{ exited() *Exited }).exited()
 		if to, ok := target(p, b, c.Exit, find); ok {
@@ -92,7 +93,8 @@ func exitTo[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolv
 	if !ok {
 		return port, false
 	}
-	edge := &stream.Edge[P]{From: b.Node}
+	edge := stream.NewEdge(p, b.Node)
+	b.edges.add(edge, false)
 	edge.Store(to)
 	return p.Through(edge), true
 }

@@ -21,6 +21,8 @@ type Engine struct {
 	mu        sync.Mutex
 	instances []*instance // exits first
 	serves    bool        // from Start to Stop
+
+	taps taps
 }
 
 // New makes an engine that runs nothing yet. The host is its own from then on.
@@ -61,6 +63,7 @@ func (e *Engine) Start(ctx context.Context, p *Plan) error {
 	e.mu.Lock()
 	e.instances, e.serves = instances, true
 	e.mu.Unlock()
+	e.retap()
 	for _, in := range instances {
 		in.run(e)
 	}
