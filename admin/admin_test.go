@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gozilla/admin"
+	"gozilla/engine"
 	"gozilla/telemetry"
 )
 
@@ -38,6 +39,8 @@ func (s *source) Status() admin.Status {
 }
 func (s *source) Log() *telemetry.Log         { return s.log }
 func (s *source) Metrics() *telemetry.Metrics { return &s.metrics }
+
+func (s *source) Watch(engine.Filter) (*engine.Watcher, error) { return nil, engine.TooMany{} }
 
 func TestAnswers(t *testing.T) {
 	s := newSource()
@@ -62,7 +65,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/v1/logs?since=x", 400, "application/json", `{"error":"since must be a sequence number, not \"x\""}` + "\n"},
 		{"GET", "/v1/logs?follow=x", 400, "application/json", `{"error":"follow must be true or false, not \"x\""}` + "\n"},
 		{"GET", "/v1/metrics?format=x", 400, "application/json", `{"error":"there is no format \"x\"; there are json and prometheus"}` + "\n"},
-		{"GET", "/v2", 404, "application/json", `{"error":"there is no \"/v2\" here; there are /v1/status, /v1/metrics and /v1/logs"}` + "\n"},
+		{"GET", "/v2", 404, "application/json", `{"error":"there is no \"/v2\" here; there are /v1/status, /v1/metrics, /v1/logs and /v1/dump"}` + "\n"},
 		{"POST", "/v1/status", 405, "application/json", `{"error":"/v1/status is only for GET"}` + "\n"},
 		{"HEAD", "/v1/logs", 405, "application/json", `{"error":"/v1/logs is only for GET"}` + "\n"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"gozilla/engine"
 	"gozilla/telemetry"
 )
 
@@ -15,6 +16,7 @@ type Source interface {
 	Status() Status
 	Log() *telemetry.Log
 	Metrics() *telemetry.Metrics
+	Watch(engine.Filter) (*engine.Watcher, error)
 }
 
 // Status is who a gateway is and how it does.
@@ -61,8 +63,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
 	}
 	switch {
+	case r.URL.Path == "/v1/dump":
+		a.dump(w, r)
 	case answer == nil:
-		fail(w, http.StatusNotFound, "there is no %s here; there are /v1/status, /v1/metrics and /v1/logs",
+		fail(w, http.StatusNotFound, "there is no %s here; there are /v1/status, /v1/metrics, /v1/logs and /v1/dump",
 			strconv.Quote(r.URL.Path))
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)

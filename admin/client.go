@@ -158,7 +158,11 @@ func (c *Client) entries(body io.Reader, take func(Entry)) error {
 
 // get asks for something and gives the body of the answer.
 func (c *Client) get(ctx context.Context, path string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://gozilla"+path, nil)
+	return c.ask(ctx, http.MethodGet, path)
+}
+
+func (c *Client) ask(ctx context.Context, method, path string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://gozilla"+path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ type command struct {
 var commands []*command
 
 func init() {
-	commands = []*command{startCommand, stopCommand, checkCommand, certsCommand, docsCommand, logsCommand, metricsCommand, versionCommand, helpCommand}
+	commands = []*command{startCommand, stopCommand, checkCommand, certsCommand, docsCommand, logsCommand, metricsCommand, dumpCommand, versionCommand, helpCommand}
 }
 
 // Exit statuses.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gozilla/admin"
+	"gozilla/engine"
 	"gozilla/telemetry"
 )
 
@@ -58,6 +59,8 @@ type testGateway struct {
 func (g *testGateway) Status() admin.Status        { return admin.Status{PID: 1} }
 func (g *testGateway) Log() *telemetry.Log         { return g.log }
 func (g *testGateway) Metrics() *telemetry.Metrics { return &g.metrics }
+
+func (g *testGateway) Watch(engine.Filter) (*engine.Watcher, error) { return nil, engine.TooMany{} }
 
 // runGateway runs a gateway with a little to show, until the test ends.
 func runGateway(t *testing.T) (*testGateway, string) {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"gozilla/admin"
+	"gozilla/engine"
 	"gozilla/telemetry"
 )
 
@@ -26,3 +27,6 @@ func (s *starter) Log() *telemetry.Log { return s.host.Log }
 
 // Metrics is part of admin.Source.
 func (s *starter) Metrics() *telemetry.Metrics { return &s.metrics }
+
+// Watch is part of admin.Source.
+func (s *starter) Watch(f engine.Filter) (*engine.Watcher, error) { return s.engine.Watch(f) }

@@ -17,7 +17,8 @@ import (
 const (
 	// Watchers is how many may watch at a time.
 	Watchers = 8
-	// waitingChunks and waitingBytes are what waits at most for a watcher; what comes then is lost to it.
+	// waitingChunks and waitingBytes are what waits at most for a watcher; what comes then, until it takes them, is lost
+	// to it.
 	waitingChunks = 4096
 	waitingBytes  = 4 << 20
 )
@@ -323,7 +324,7 @@ func (w *Watcher) put(size int, chunk func() *Chunk) {
 	switch {
 	case w.closed:
 		return
-	case len(w.chunks) >= waitingChunks || w.bytes+size > waitingBytes:
+	case w.lost > 0 || len(w.chunks) >= waitingChunks || w.bytes+size > waitingBytes:
 		w.lost++
 	default:
 		w.bytes += size

@@ -43,7 +43,7 @@ var rules = []rule{
 	{"exporter", append(slices.Clone(base), contracts...), "a contract knows no protocol and no implementation"},
 	{"engine", append(append(slices.Clone(base), contracts...), "internal/watch", "internal/fetch"), "the engine knows contracts, no implementation"},
 	{"admin", append(append(slices.Clone(base), contracts...), "engine", "internal/fetch"), "no implementation is known by name"},
-	{"cli", append(append(slices.Clone(base), contracts...), "engine", "admin", "internal/fetch", "internal/certs"), "no implementation is known by name"},
+	{"cli", append(append(slices.Clone(base), contracts...), "engine", "admin", "internal/fetch", "internal/certs", "wire/http1", "wire/pcapng"), "no implementation is known by name; codecs are for files that are written"},
 	{"cmd/gozilla", []string{"cli", "internal/all"}, "main is a few lines"},
 	{"internal/all", []string{"...", "config"}, "links everything that is to be had"},
 	{"internal/gen", []string{"internal/all"}, "writes what is generated"},
