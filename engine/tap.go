@@ -165,8 +165,10 @@ func (e *Engine) knows(name string) error {
 	return &NoBinding{Name: name, Like: like}
 }
 
+// isNamed takes a name with or without a namespace.
 func isNamed(n *stream.Node, name string) bool { return n.Name == name || n.String() == name }
 
+// changeWatchers makes who watches what change gives for that, and taps the edges accordingly.
 func (e *Engine) changeWatchers(change func([]*Watcher) ([]*Watcher, error)) error {
 	t := &e.taps
 	t.mu.Lock()
@@ -230,11 +232,13 @@ func (e *Engine) edges() []stream.Tappable {
 	return all
 }
 
+// wanted reports whether somebody wants to see what crosses an edge.
 func (t *taps) wanted(edge stream.Tappable) bool {
 	from, to := edge.Nodes()
 	return slices.ContainsFunc(t.all(), func(w *Watcher) bool { return w.filter.edge(from, to) })
 }
 
+// edge and stream report whether the filter lets them through.
 func (f *Filter) edge(from, to *stream.Node) bool {
 	return f.Binding == "" || isNamed(from, f.Binding) || to != nil && isNamed(to, f.Binding)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -78,11 +79,13 @@ func (p *packets) fields(filter string, names ...string) []string {
 // sound fails the test where Wireshark would mark something.
 func (p *packets) sound() {
 	p.t.Helper()
-	if len(p.show()) == 0 {
-		p.t.Error("there are no packets")
+	verify := []string{"-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-Y"}
+	all, good := len(p.show()), len(p.show(append(verify, "tcp.checksum.status == 1 && !ip || tcp.checksum.status == 1 && ip.checksum.status == 1")...))
+	if all == 0 || good != all {
+		p.t.Errorf("%d packets of %d have good checksums", good, all)
 	}
-	const marked = "_ws.malformed || _ws.short || tcp.analysis.flags && !tcp.analysis.reused_ports || ip.checksum.status == 0 || tcp.checksum.status == 0 || _ws.expert.severity >= 8388608"
-	if bad := p.show("-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-Y", marked); len(bad) > 0 {
+	const marked = "_ws.malformed || _ws.short || tcp.analysis.flags && !tcp.analysis.reused_ports || _ws.expert.severity >= 8388608"
+	if bad := p.show(append(verify, marked)...); len(bad) > 0 {
 		p.t.Errorf("%d packets are not sound:\n%s", len(bad), strings.Join(bad[:min(len(bad), 10)], "\n"))
 	}
 }
@@ -251,6 +254,68 @@ func hexed(lines []string) (all []string) {
 		all = append(all, line[:i]+hex.EncodeToString([]byte(line[i:])))
 	}
 	return all
+}
+
+// TestDumpUpgrade has an exchange that becomes raw bytes.
+func TestDumpUpgrade(t *testing.T) {
+	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.Copy(c, rw)
+	})
+	port := freePort(t)
+	g := start(t, hosting(port, b.port, "exit: out"))
+	file := filepath.Join(g.dir, "upgrade.pcapng")
+	p := packetsIn(t, file)
+	lines, d := g.dump(t, "--binding", "in"), g.dump(t, "--pcapng", file)
+	c := call(t, port).says("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+	if r, err := http.ReadResponse(c.r, nil); err != nil || r.StatusCode != 101 {
+		t.Fatalf("%v, %v", r, err)
+	}
+	c.says("raw bytes")
+	if _, err := io.ReadFull(c.r, make([]byte, len("raw bytes"))); err != nil {
+		t.Fatal(err)
+	}
+	c.CloseWrite()
+	c.told()
+	lines.stdout.await(t, lines, `in > out +-- is over`)
+	lines.interrupt(t)
+	d.interrupt(t)
+	p.sound()
+	there, back := p.follow(p.streamOf("example:in > example:out"))
+	if !strings.HasPrefix(string(there), "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n") || !strings.HasSuffix(string(there), "\r\n\r\nraw bytes") ||
+		!strings.HasPrefix(string(back), "HTTP/1.1 101 Switching Protocols\r\n") || !strings.HasSuffix(string(back), "\r\n\r\nraw bytes") {
+		t.Errorf("the exchange is\n%s\nand\n%s", there, back)
+	}
+}
+
+// TestDumpIPv6 writes packets of the other family.
+func TestDumpIPv6(t *testing.T) {
+	port := freePort(t)
+	g := start(t, strings.Replace(echo(port), "127.0.0.1", "::1", 1))
+	file := filepath.Join(g.dir, "ipv6.pcapng")
+	p := packetsIn(t, file)
+	d := g.dump(t, "--pcapng", file, "--bytes", "10", "--source", "::1")
+	c, err := net.Dial("tcp", fmt.Sprintf("[::1]:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := echoes(c, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if status := d.end(patience); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	p.sound()
+	if got := p.fields("ipv6 && tcp.len > 0", "ipv6.src", "tcp.payload"); fmt.Sprint(got) != "[::1\t68656c6c6f ::1\t68656c6c6f]" {
+		t.Errorf("the packets are %q", got)
+	}
 }
 
 // TestDumpSlow has a dump that nobody reads from. It loses chunks, and says how many; streams go on.

@@ -215,8 +215,11 @@ type recordedServed struct {
 
 // Respond is part of Served.
 func (x *recordedServed) Respond(r *Response) error {
-	x.responds(r)
-	return x.served.Respond(r)
+	err := x.served.Respond(r)
+	if err == nil { // it goes out with what follows
+		x.responds(r)
+	}
+	return err
 }
 
 // recordedOpened is an exchange that was sought.
