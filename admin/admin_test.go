@@ -53,6 +53,8 @@ func (s *source) Graph() engine.Graph {
 	}}
 }
 
+func (s *source) Watch(engine.Filter) (*engine.Watcher, error) { return nil, engine.TooMany{} }
+
 func TestAnswers(t *testing.T) {
 	s := newSource()
 	s.log.Event(&telemetry.Event{Time: time.UnixMilli(1), Namespace: "engine", Name: "events", ID: "engine.started", Message: "Engine Started."})
@@ -84,7 +86,7 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/v1/logs?sinze=1", 400, "application/json", `{"error":"there is no parameter \"sinze\"; there are since and follow"}` + "\n"},
 		{"GET", "/v1/logs?since=1&since=2", 400, "application/json", `{"error":"the parameter since is given 2 times"}` + "\n"},
 		{"GET", "/v1/logs?%", 400, "application/json", `{"error":"cannot read the query: invalid URL escape \"%\""}` + "\n"},
-		{"GET", "/v2", 404, "application/json", `{"error":"there is no \"/v2\" here; there are /v1/status, /v1/bindings, /v1/connections, /v1/connections/{id}, /v1/metrics, /v1/logs, /v1/records, /v1/plan, /v1/reload and /v1/log-level"}` + "\n"},
+		{"GET", "/v2", 404, "application/json", `{"error":"there is no \"/v2\" here; there are /v1/status, /v1/bindings, /v1/connections, /v1/connections/{id}, /v1/metrics, /v1/logs, /v1/records, /v1/dump, /v1/plan, /v1/reload and /v1/log-level"}` + "\n"},
 		{"POST", "/v1/status", 405, "application/json", `{"error":"/v1/status is only for GET"}` + "\n"},
 		{"HEAD", "/v1/logs", 405, "application/json", `{"error":"/v1/logs is only for GET"}` + "\n"},
 		{"POST", "/v1/log-level", 405, "application/json", `{"error":"/v1/log-level is only for GET and PUT"}` + "\n"},

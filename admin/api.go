@@ -28,18 +28,14 @@ type Source interface {
 	Level() *slog.LevelVar // of what the process writes to its log
 }
 
-// A Changer is a gateway whose configuration can be exchanged.
-type Changer interface {
+// A Gateway is what the API is for: it can be watched, and its configuration be exchanged.
+type Gateway interface {
+	Source
+	Watch(engine.Filter) (*engine.Watcher, error)
 	Generation() int64 // the number of the configuration in service
 	// Compare tells what another configuration would change, and Reload reads the one that is followed again.
 	Compare(context.Context, config.Source, engine.Options) *engine.Outcome
 	Reload(context.Context) *engine.Outcome
-}
-
-// A Gateway is what the API is for.
-type Gateway interface {
-	Source
-	Changer
 }
 
 // An API answers requests about a gateway.

@@ -41,6 +41,12 @@ var endpoints = []endpoint{
 	}, "", 0},
 	{"GET", "/v1/logs", (*API).logs, "Events and records, a JSON object a line.", since, "", 0},
 	{"GET", "/v1/records", (*API).records, "Records only, a JSON object a line.", since, "", 0},
+	{"POST", "/v1/dump", (*API).dump, "Shows what crosses the edges between bindings from now on, a JSON object a line, see [gozilla dump](../dump.md).", []parameter{
+		{"binding", "only streams that come from this binding or go to it, NAME or NAMESPACE:NAME"},
+		{"source", "only streams that were opened from this network, such as 10.0.0.0/8, or from this address"},
+		{"for", "after this time it ends, such as 30s; by default when the client ends it"},
+		{"bytes", "after so many bytes of data it ends"},
+	}, "", 0},
 	{"POST", "/v1/plan", (*API).plan, "Tells what a configuration would change if it were the one in service, and changes nothing: components, listeners, and how many open connections would be kept, drained and closed. " +
 		"Of one that would be refused, for a port that is in use too, the answer has the faults.", nil, `{"name":"new.yaml","folder":"/etc/gozilla","text":"name: example\n"}`, configBytes},
 	{"POST", "/v1/reload", (*API).reload, "Reads the configuration again, whether it has changed or not, and tells what that has changed. One that is refused changes nothing: the answer has its faults.", []parameter{

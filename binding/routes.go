@@ -76,7 +76,8 @@ func (c *Filtered[W]) filtered() *Filtered[W] { return c }
 // ExitOf is the exit of a binding that embeds Exited, for streams of protocol p. A binding with several faces asks once
 // for each.
 func ExitOf[P any](b *Builder, p stream.Protocol[P]) P {
-	edge := &stream.Edge[P]{From: b.Node}
+	edge := stream.NewEdge(p, b.Node)
+	b.edges.add(edge, true)
 	b.links = append(b.links, func(body body, find Resolver) {
 		c := body.(interface{ exited() *Exited }).exited()
 		if to, ok := target(p, b, c.Exit, find); ok {
@@ -104,13 +105,16 @@ func (now exits[P]) to(p stream.Protocol[P], b *Builder, ref config.Ref, find Re
 	if !ok {
 		return port, false
 	}
-	x, known := before[ref]
+	x, known := now[ref]
 	if !known {
-		x.edge = &stream.Edge[P]{From: b.Node}
-		x.port = p.Through(x.edge)
+		if x, known = before[ref]; !known {
+			x.edge = stream.NewEdge(p, b.Node)
+			x.port = p.Through(x.edge)
+		}
+		b.edges.add(x.edge, false)
+		now[ref] = x
 	}
 	x.edge.Store(to)
-	now[ref] = x
 	return x.port, true
 }
 

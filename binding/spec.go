@@ -90,6 +90,7 @@ type Builder struct {
 	*component.Builder
 	parts Parts
 	links []func(body, Resolver)
+	edges *edges
 }
 
 // A Resolver finds a binding that is in service by its qualified name.
@@ -98,22 +99,24 @@ type Resolver func(namespace, name string) *stream.Node
 // Build makes the binding: its faces are in b.Node then, its listeners and tasks in b. The Binding is what can be
 // linked.
 func (s *Spec) Build(b *component.Builder, parts Parts) (*Binding, error) {
-	builder := &Builder{Builder: b, parts: parts}
+	builder := &Builder{Builder: b, parts: parts, edges: &edges{}}
 	if err := s.build(builder); err != nil {
 		return nil, err
 	}
-	return &Binding{b.Node, builder.links}, nil
+	return &Binding{b.Node, builder.links, builder.edges}, nil
 }
 
 // Binding is a binding that was built.
 type Binding struct {
 	Node  *stream.Node
 	links []func(body, Resolver)
+	edges *edges
 }
 
 // Link makes the binding's exits and routes those of s, which has the same digest. Streams that are on their way stay
 // there.
 func (b *Binding) Link(s *Spec, find Resolver) {
+	b.edges.renew()
 	for _, link := range b.links {
 		link(s.body, find)
 	}

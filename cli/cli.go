@@ -37,7 +37,7 @@ type command struct {
 var commands []*command
 
 func init() {
-	commands = []*command{startCommand, stopCommand, checkCommand, planCommand, reloadCommand, certsCommand, docsCommand, statusCommand, connectionsCommand, logsCommand, metricsCommand, logLevelCommand, versionCommand, helpCommand}
+	commands = []*command{startCommand, stopCommand, checkCommand, planCommand, reloadCommand, certsCommand, docsCommand, statusCommand, connectionsCommand, logsCommand, metricsCommand, dumpCommand, logLevelCommand, versionCommand, helpCommand}
 }
 
 // Exit statuses.

@@ -68,6 +68,8 @@ func (g *testGateway) Host() *stream.Host          { return g.host }
 func (g *testGateway) Metrics() *telemetry.Metrics { return &g.metrics }
 func (g *testGateway) Level() *slog.LevelVar       { return &g.level }
 
+func (g *testGateway) Watch(engine.Filter) (*engine.Watcher, error) { return nil, engine.TooMany{} }
+
 // runGateway runs a gateway with a little to show, until the test ends.
 func runGateway(t *testing.T) (*testGateway, string) {
 	t.Helper()

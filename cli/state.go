@@ -43,13 +43,16 @@ func (s *starter) Metrics() *telemetry.Metrics { return &s.metrics }
 // Level is part of admin.Source.
 func (s *starter) Level() *slog.LevelVar { return &s.level }
 
-// Generation is part of admin.Source.
+// Watch is part of admin.Source.
+func (s *starter) Watch(f engine.Filter) (*engine.Watcher, error) { return s.engine.Watch(f) }
+
+// Generation is part of admin.Gateway.
 func (s *starter) Generation() int64 { return s.engine.Generation() }
 
-// Compare is part of admin.Source.
+// Compare is part of admin.Gateway.
 func (s *starter) Compare(ctx context.Context, c config.Source, o engine.Options) *engine.Outcome {
 	return s.follower.Compare(ctx, c, o)
 }
 
-// Reload is part of admin.Source.
+// Reload is part of admin.Gateway.
 func (s *starter) Reload(ctx context.Context) *engine.Outcome { return s.follower.Reload(ctx) }

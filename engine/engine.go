@@ -25,6 +25,7 @@ type Engine struct {
 	changes  atomic.Int64
 	refusals atomic.Int64
 	stops    atomic.Int64 // calls of Stop that are at work
+	taps     taps
 
 	mu        sync.Mutex  // guards what follows
 	instances []*instance // of the generation in service, exits first
@@ -143,6 +144,7 @@ func (e *Engine) commit(d *draft) {
 		e.drains = newDrains()
 	}
 	e.mu.Unlock()
+	e.retap()
 	if first || !d.change.Nothing() {
 		e.changes.Add(1)
 	}

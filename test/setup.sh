@@ -25,6 +25,7 @@ want python3 python3
 want node nodejs
 want slowhttptest slowhttptest
 want systemd-analyze systemd
+want tshark tshark
 # Any Chromium will do; Ubuntu has none among its packages.
 command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
 	want chromium-headless-shell chromium-headless-shell

@@ -10,3 +10,8 @@ import (
 func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestScripts(t *testing.T) { gwtest.RunScripts(t, "testdata/*.txtar") }
+
+// TestScriptsWatched wants nobody to notice that somebody watches.
+func TestScriptsWatched(t *testing.T) {
+	gwtest.RunScripts(t, "testdata/*.txtar", gwtest.Watched())
+}

@@ -17,6 +17,11 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestScripts(t *testing.T) { gwtest.RunScripts(t, "testdata/*.txtar") }
 
+// TestScriptsWatched wants nobody to notice that somebody watches.
+func TestScriptsWatched(t *testing.T) {
+	gwtest.RunScripts(t, "testdata/*.txtar", gwtest.Watched())
+}
+
 // sink takes exchanges and says nothing.
 type sink struct{}
 

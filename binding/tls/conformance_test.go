@@ -49,14 +49,14 @@ bindings:
 
 // TestConformance runs the suite of the bytes protocol over gateways that end TLS, begin it, and do both.
 func TestConformance(t *testing.T) {
-	f := func(name, yaml string, clientTLS, serverTLS bool, version uint16) {
+	f := func(name, yaml string, clientTLS, serverTLS bool, version uint16, opts ...gwtest.Option) {
 		t.Run(name+" "+tls.VersionName(version), func(t *testing.T) {
 			conntest.Run(t, func(t *testing.T) *conntest.Gateway {
 				w := theWorld()
 				put(t, "keys", &vault.Contents{Keys: []vault.Key{key("localhost", w.server)}})
 				put(t, "trust", &vault.Contents{Trust: []vault.Certificate{trust("ca", w.ca)}})
 				server := gwtest.Listen(t, "")
-				g := gwtest.Start(t, yaml, gwtest.Env("SERVER", server.Port()))
+				g := gwtest.Start(t, yaml, append(opts, gwtest.Env("SERVER", server.Port()))...)
 				open := func(t testing.TB) (conn.Conn, conn.Conn) {
 					accepted := make(chan conn.Conn, 1)
 					go func() {
@@ -86,6 +86,7 @@ func TestConformance(t *testing.T) {
 		f("client", originate, false, true, version)
 		f("server and client", both, true, true, version)
 	}
+	f("server and client, watched", both, true, true, tls.VersionTLS13, gwtest.Watched())
 }
 
 // TestProxyConformance does so over a gateway that passes TLS on, of which it knows the first message only.

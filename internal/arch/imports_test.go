@@ -44,7 +44,7 @@ var rules = []rule{
 	{"engine", append(append(slices.Clone(base), contracts...), "internal/watch", "internal/fetch"), "the engine knows contracts, no implementation"},
 	{"admin", append(append(slices.Clone(base), contracts...), "engine", "internal/fetch"), "no implementation is known by name"},
 	{"admin/page", append(slices.Clone(base), "engine", "admin"), "shows what admin tells"},
-	{"cli", append(append(slices.Clone(base), contracts...), "engine", "admin", "admin/page", "internal/fetch", "internal/certs", "internal/systemd"), "no implementation is known by name"},
+	{"cli", append(append(slices.Clone(base), contracts...), "engine", "admin", "admin/page", "internal/fetch", "internal/certs", "internal/systemd", "wire/http1", "wire/pcapng"), "no implementation is known by name; codecs are for files that are written"},
 	{"cmd/gozilla", []string{"cli", "internal/all"}, "main is a few lines"},
 	{"internal/all", []string{"...", "config"}, "links everything that is to be had"},
 	{"internal/gen", []string{"internal/all"}, "writes what is generated"},

@@ -54,6 +54,7 @@ type options struct {
 	limits stream.Limits
 	env    map[string]string
 	traces bool
+	watch  bool
 }
 
 // Limits lets f change the limits of the gateway.
@@ -64,6 +65,9 @@ func Env(name, value string) Option { return func(o *options) { o.env[name] = va
 
 // Traces lets internal errors tell where they happened.
 func Traces() Option { return func(o *options) { o.traces = true } }
+
+// Watched has somebody watch what crosses all edges, as gozilla dump does.
+func Watched() Option { return func(o *options) { o.watch = true } }
 
 // Start runs a zilla.yaml until the test ends, and fails the test if it cannot, or if something of the gateway is left
 // then.
@@ -97,6 +101,9 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 		return nil, err
 	}
 	t.Cleanup(g.close)
+	if o.watch {
+		g.watch()
+	}
 	return g, nil
 }
 
@@ -104,6 +111,24 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 func (g *Gateway) Take(name, yaml string) (*engine.Change, error) {
 	plan := engine.Load(g.t.Context(), config.Source{Name: name, Text: []byte(yaml), Env: g.env}, engine.Options{})
 	return g.Engine.Apply(g.t.Context(), plan)
+}
+
+// watch takes all chunks until the gateway has stopped.
+func (g *Gateway) watch() {
+	w, err := g.Watch(engine.Filter{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var over sync.WaitGroup
+	over.Go(func() { // ends with ctx
+		for {
+			if _, _, err := w.Next(ctx); err != nil {
+				return
+			}
+		}
+	})
+	g.t.Cleanup(func() { cancel(); over.Wait(); w.Close() })
 }
 
 // close stops the gateway. Streams that the test has left open are cut off.

@@ -57,7 +57,11 @@ type Port interface {
 }
 
 // Protocol is bytes.
-var Protocol = stream.Protocol[Port]{Name: "bytes", Through: func(e *stream.Edge[Port]) Port { return through{e} }}
+var Protocol = stream.Protocol[Port]{
+	Name:    "bytes",
+	Through: func(e *stream.Edge[Port]) Port { return through{e} },
+	Tap:     func(to Port, by *stream.Recorder) Port { return tapped{to, by} },
+}
 
 type through struct{ edge *stream.Edge[Port] }
 

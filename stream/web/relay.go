@@ -201,7 +201,7 @@ func pump(dst, src Stream) error {
 	if w, ok := src.(io.WriterTo); ok {
 		_, err = w.WriteTo(dst)
 	} else {
-		err = copyBody(dst, src)
+		_, err = copyBody(dst, src)
 	}
 	if err == nil {
 		err = dst.End(src.Trailer())
@@ -217,25 +217,32 @@ func pump(dst, src Stream) error {
 
 var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
+// A flusher is where a body goes.
+type flusher interface {
+	io.Writer
+	Flush() error
+}
+
 // copyBody is WriteTo for a stream that has none.
-func copyBody(dst, src Stream) error {
+func copyBody(dst flusher, src io.Reader) (moved int64, err error) {
 	b := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(b)
 	for {
 		if err := dst.Flush(); err != nil {
-			return err
+			return moved, err
 		}
 		n, err := src.Read(b[:])
 		if n > 0 {
 			if _, err := dst.Write(b[:n]); err != nil {
-				return err
+				return moved, err
 			}
+			moved += int64(n)
 		}
 		if err == io.EOF {
-			return nil
+			return moved, nil
 		}
 		if err != nil {
-			return err
+			return moved, err
 		}
 	}
 }

@@ -77,7 +77,11 @@ type Port interface {
 }
 
 // Protocol is http.
-var Protocol = stream.Protocol[Port]{Name: "http", Through: func(e *stream.Edge[Port]) Port { return through{e} }}
+var Protocol = stream.Protocol[Port]{
+	Name:    "http",
+	Through: func(e *stream.Edge[Port]) Port { return through{e} },
+	Tap:     func(to Port, by *stream.Recorder) Port { return tapped{to, by} },
+}
 
 type through struct{ edge *stream.Edge[Port] }
 

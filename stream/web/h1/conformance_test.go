@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
@@ -41,6 +42,26 @@ func TestConformance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestConformanceTapped has all edges tapped: those of the exchanges at both ends, and that of the connections.
+func TestConformanceTapped(t *testing.T) {
+	t.Parallel()
+	webtest.Run(t, func(t *testing.T, h web.Handler) *webtest.Gateway {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		server := &h1.Server{Node: node("server"), Handler: tap(web.Protocol, web.Serving(h))}
+		p := r.pool(r.tcp(tap(conn.Protocol, conn.Serving(server))))
+		return &webtest.Gateway{Host: r.host, Opener: tap(web.Protocol, web.Dialing(p)), Holds: 8 << 20}
+	})
+}
+
+// tap is a port behind an edge that somebody watches.
+func tap[P any](p stream.Protocol[P], to P) P {
+	edge := stream.NewEdge(p, node("from"))
+	edge.Store(&stream.Target[P]{Node: node("to"), Port: to})
+	edge.Tap(func(*stream.Crossing) func(*stream.Chunk) { return func(*stream.Chunk) {} })
+	return p.Through(edge)
 }
 
 // rests fails the test if a scope is left at its end.
