@@ -184,6 +184,13 @@ func Poll(ctx context.Context, address string, o Options, tag string, wait time.
 	})
 }
 
+// transport has a connection for each request: the next one comes much later, if ever.
+var transport = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableKeepAlives = true
+	return t
+}()
+
 // ask sends one request; add completes its header.
 func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -196,7 +203,7 @@ func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*An
 	if add != nil {
 		add(req.Header)
 	}
-	client := http.Client{CheckRedirect: stayPrivate}
+	client := http.Client{CheckRedirect: stayPrivate, Transport: transport}
 	resp, err := client.Do(req)
 	if err != nil {
 		var ue *url.Error
