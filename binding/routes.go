@@ -240,15 +240,16 @@ func (w *Way[W, X, P]) missed(trace *stream.Trace, match func(*W) bool) {
 	v := stream.Verdict{Route: w.Index, To: w.To, Missed: make([][]string, len(w.When))}
 	for i := range w.When {
 		parts := apart(&w.When[i])
-		var wrong, all []string
+		wrong := make([]string, 0, len(parts))
 		for _, p := range parts {
-			all = append(all, p.Key)
 			if !match(p.Only) {
 				wrong = append(wrong, p.Key)
 			}
 		}
-		if wrong == nil {
-			wrong = all
+		if len(wrong) == 0 {
+			for _, p := range parts {
+				wrong = append(wrong, p.Key)
+			}
 		}
 		v.Missed[i] = wrong
 	}

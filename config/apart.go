@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"sync"
 )
 
 // A Part is one key of a decoded struct by itself.
@@ -14,29 +15,45 @@ type Part[T any] struct {
 // Apart takes a decoded struct apart into the keys that are set, in the order of its declaration. What it has besides
 // keys is in none of them.
 func Apart[T any](v *T) []Part[T] {
-	var parts []Part[T]
-	eachKey(reflect.ValueOf(v).Elem(), "", nil, func(key string, index []int, value reflect.Value) {
-		only := new(T)
-		reflect.ValueOf(only).Elem().FieldByIndex(index).Set(value)
-		parts = append(parts, Part[T]{key, only})
-	})
-	return parts
-}
-
-// eachKey calls f with every key of v that is set, down into the structs in it.
-func eachKey(v reflect.Value, before string, at []int, f func(key string, index []int, value reflect.Value)) {
-	l := layoutOf(v.Type())
-	for i := range l.fields {
-		x := &l.fields[i]
-		value := v.FieldByIndex(x.index)
+	whole := reflect.ValueOf(v).Elem()
+	leaves := leavesOf(whole.Type())
+	parts := make([]Part[T], 0, len(leaves))
+	for i := range leaves {
+		leaf := &leaves[i]
+		value := whole.FieldByIndex(leaf.index)
 		if value.IsZero() {
 			continue
 		}
-		key, index := before+x.key, append(slices.Clip(at), x.index...)
-		if x.typ.Kind() == reflect.Struct && formOf(x.typ) == formStruct {
-			eachKey(value, key+".", index, f)
+		only := new(T)
+		reflect.ValueOf(only).Elem().FieldByIndex(leaf.index).Set(value)
+		parts = append(parts, Part[T]{leaf.key, only})
+	}
+	return parts
+}
+
+// A leaf is a key, in a struct or in one of those in it.
+type leaf struct {
+	key   string
+	index []int // as in reflect.Value.FieldByIndex
+}
+
+var allLeaves sync.Map // reflect.Type to []leaf
+
+// leavesOf are the keys of a struct, and of the structs in it, which are no keys themselves.
+func leavesOf(t reflect.Type) []leaf {
+	if known, ok := allLeaves.Load(t); ok {
+		return known.([]leaf)
+	}
+	var leaves []leaf
+	for _, f := range layoutOf(t).fields {
+		if formOf(f.typ) != formStruct {
+			leaves = append(leaves, leaf{f.key, f.index})
 			continue
 		}
-		f(key, index, value)
+		for _, in := range leavesOf(f.typ) {
+			leaves = append(leaves, leaf{f.key + "." + in.key, slices.Concat(f.index, in.index)})
+		}
 	}
+	allLeaves.Store(t, leaves)
+	return leaves
 }

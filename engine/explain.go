@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,8 +23,14 @@ import (
 type Explainer struct {
 	host  *stream.Host
 	doors []door
-	built map[*stream.Node]*instance
+	built map[*stream.Node]explained
 	alone string // the namespace whose bindings are known by their names alone; "" if there are several
+}
+
+// explained is a binding, and its routes as the file has them.
+type explained struct {
+	*instance
+	routes []Verdict
 }
 
 // A door is a port that a binding listens on.
@@ -35,7 +42,7 @@ type door struct {
 
 // Explainer builds the plan, which has no faults.
 func (p *Plan) Explainer() *Explainer {
-	x := &Explainer{host: stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 1, false)), built: map[*stream.Node]*instance{}}
+	x := &Explainer{host: stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 1, false)), built: map[*stream.Node]explained{}}
 	again := *p
 	again.Report = &config.Report{} // what constructors have to say was told when the plan was tried
 	instances := New(x.host, &telemetry.Metrics{}, slog.New(slog.DiscardHandler)).build(&again)
@@ -44,7 +51,7 @@ func (p *Plan) Explainer() *Explainer {
 		if in.binding == nil {
 			continue
 		}
-		x.built[in.node] = in
+		x.built[in.node] = explained{in, routesOf(in)}
 		for _, l := range in.builder.Listeners() {
 			x.doors = append(x.doors, door{l.Host, l.Port, in})
 		}
@@ -131,7 +138,7 @@ func (x *Explainer) Explain(ctx context.Context, q *Query) *Explanation {
 	}
 	s := stream.Begin(stream.WithHost(ctx, x.host), in.node)
 	s.Cancel(errPatience)
-	x.walk(s, e, in, asked)
+	x.walk(s, e, x.built[in.node], asked)
 	s.End(nil)
 	return e
 }
@@ -148,7 +155,7 @@ func source(q *Query, dest netip.Addr) netip.Addr {
 }
 
 // walk takes a question from binding to binding, until the path ends.
-func (x *Explainer) walk(s *stream.Scope, e *Explanation, in *instance, q *stream.Question) {
+func (x *Explainer) walk(s *stream.Scope, e *Explanation, in explained, q *stream.Question) {
 	protocol := ""
 	for {
 		trace := &stream.Trace{}
@@ -162,7 +169,7 @@ func (x *Explainer) walk(s *stream.Scope, e *Explanation, in *instance, q *strea
 		e.Path = append(e.Path, x.name(in.node))
 		e.Steps = append(e.Steps, Step{
 			Binding: x.name(in.node), Type: in.node.Type, Kind: in.node.Kind,
-			Facts: facts(known, protocol == "http" || next == "http"), Routes: x.verdicts(in, trace, to != nil), Notes: trace.Notes, node: in.node,
+			Facts: facts(known, protocol == "http" || next == "http"), Routes: in.verdicts(trace, to != nil), Notes: trace.Notes, node: in.node,
 		})
 		if err != nil {
 			e.refuse(err)
@@ -201,11 +208,7 @@ func (x *Explainer) name(n *stream.Node) string {
 
 // Names are what the bindings are called that can be on a path, in the order of the file.
 func (x *Explainer) Names() []string {
-	var all []*instance
-	for _, in := range x.built {
-		all = append(all, in)
-	}
-	slices.SortFunc(all, func(a, b *instance) int { return a.source.Pos.Compare(b.source.Pos) })
+	all := slices.SortedFunc(maps.Values(x.built), func(a, b explained) int { return a.source.Pos.Compare(b.source.Pos) })
 	names := make([]string, len(all))
 	for i, in := range all {
 		names[i] = x.name(in.node)
@@ -282,33 +285,37 @@ func request(q *stream.Question) string {
 	return text + get(":path", "/")
 }
 
-// verdicts are what became of the routes of a binding, in the order of the file; on tells that the stream goes on.
-func (x *Explainer) verdicts(in *instance, trace *stream.Trace, on bool) []Verdict {
+// routesOf are the routes of a binding as the file has them, its exit last.
+func routesOf(in *instance) []Verdict {
 	all := []Verdict{}
-	told := map[int]*stream.Verdict{}
-	for i := range trace.Verdicts {
-		told[trace.Verdicts[i].Route] = &trace.Verdicts[i]
-	}
-	add := func(name string, route int, to *config.Node, when string) {
-		v := Verdict{Route: name, When: when}
-		if to != nil {
-			v.To = compact(to)
-		}
-		if t := told[route]; t != nil {
-			v.Taken, v.Why = t.Taken, why(t)
-		}
-		all = append(all, v)
-	}
 	if routes := in.source.Get("routes"); routes != nil {
 		for i, route := range routes.Items {
-			add("routes["+strconv.Itoa(i)+"]", i, route.Get("exit"), strings.TrimPrefix(conditions(in.source, i), " when "))
+			v := Verdict{Route: "routes[" + strconv.Itoa(i) + "]", When: strings.TrimPrefix(conditions(in.source, i), " when ")}
+			if exit := route.Get("exit"); exit != nil {
+				v.To = compact(exit)
+			}
+			all = append(all, v)
 		}
 	}
 	if exit := in.source.Get("exit"); exit != nil {
-		add("exit", stream.RouteExit, exit, "")
-		if len(all) == 1 && told[stream.RouteExit] == nil { // there is nothing to choose
-			all[0].Taken = on
+		all = append(all, Verdict{Route: "exit", To: compact(exit)})
+	}
+	return all
+}
+
+// verdicts are what became of the routes; on tells that the stream goes on.
+func (in *explained) verdicts(trace *stream.Trace, on bool) []Verdict {
+	all := append([]Verdict{}, in.routes...)
+	for i := range trace.Verdicts {
+		t := &trace.Verdicts[i]
+		v := &all[len(all)-1]
+		if t.Route != stream.RouteExit {
+			v = &all[t.Route]
 		}
+		v.Taken, v.Why = t.Taken, why(t)
+	}
+	if len(trace.Verdicts) == 0 && len(all) == 1 { // there is nothing to choose
+		all[0].Taken = on
 	}
 	return all
 }
@@ -321,13 +328,17 @@ func why(v *stream.Verdict) string {
 	case v.Kept != nil:
 		return v.Kept.Err.Error()
 	}
-	var conditions []string
-	for _, keys := range v.Missed {
-		if text := strings.Join(keys, ", "); !slices.Contains(conditions, text) {
-			conditions = append(conditions, text)
+	text := ""
+	for i, keys := range v.Missed {
+		if slices.ContainsFunc(v.Missed[:i], func(other []string) bool { return slices.Equal(other, keys) }) {
+			continue
 		}
+		if text != "" {
+			text += "; "
+		}
+		text += strings.Join(keys, ", ")
 	}
-	return strings.Join(conditions, "; ")
+	return text
 }
 
 // entry is the binding that a client would reach, and the address that it reaches it at.
