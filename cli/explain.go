@@ -346,8 +346,7 @@ func (p *painted) route(v *engine.Verdict, name, width int) {
 	if v.To != "" {
 		rest += " -> " + v.To
 	}
-	p.WriteString("    ")
-	p.in(plain, v.Route, name+2)
+	fmt.Fprintf(p, "    %-*s", name+2, v.Route)
 	p.in(color, verdict(v), width+2)
 	p.WriteString(telemetry.OneLine(strings.TrimLeft(rest, " ")) + "\n")
 }

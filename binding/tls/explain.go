@@ -60,7 +60,8 @@ func (p *proxy) explain(ctx context.Context, q *stream.Question) error {
 	return err
 }
 
-// explain is part of binding.Explains: the server would agree on what it is asked for first.
+// explain is part of binding.Explains: the route is that by which DialConn dials, before it is known what the server
+// agrees on.
 func (t *client) explain(ctx context.Context, q *stream.Question) error {
 	if _, err := t.pick(ctx, q.About.Authority, q.About.ALPN, q.About); err != nil {
 		return err
