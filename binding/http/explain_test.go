@@ -98,6 +98,7 @@ func TestExplainAgrees(t *testing.T) {
 	f(501, "inside", "BREW /open")
 	f(200, "inside routes[2], echo", "PURGE /anything")
 	f(400, "inside routes[2]", "POST /strict/seven")
+	f(200, "inside routes[2], echo", "POST /strict/7") // with a body, of which nothing is known
 	f(200, "inside routes[1], outside routes[0], dial", "GET /on/yes; x-from: client")
 	f(404, "inside routes[1], outside", "GET /on/no; x-from: client")
 	f(401, "inside", "GET /on/yes; x-from: nobody")
