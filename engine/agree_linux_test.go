@@ -23,6 +23,8 @@ import (
 	"gozilla/wire/proxyproto"
 )
 
+// All of 127.0.0.0/8 is this machine on Linux: so clients of many addresses are to be had.
+
 // How many routes a binding has, and how many streams are tried on it.
 const (
 	manyRoutes  = 1000
