@@ -33,7 +33,7 @@ func (e *edges) renew() {
 
 // Edges are those that lead from the binding, as it was linked last.
 func (b *Binding) Edges() []stream.Tappable {
-	b.edges.mu.Lock()
-	defer b.edges.mu.Unlock()
-	return slices.Concat(b.edges.fixed, b.edges.routed)
+	b.builder.edges.mu.Lock()
+	defer b.builder.edges.mu.Unlock()
+	return slices.Concat(b.builder.edges.fixed, b.builder.edges.routed)
 }

@@ -21,8 +21,9 @@ type Routes[W, X, P any] struct {
 type Way[W, X, P any] struct {
 	When  []W
 	With  *X
-	Exit  P   // of the binding that the route leads to
-	Index int // in the file; stream.RouteExit for the binding's exit
+	Exit  P            // of the binding that the route leads to
+	To    *stream.Node // that binding; nil for routes that lead nowhere by name
+	Index int          // in the file; stream.RouteExit for the binding's exit
 
 	guards []guarded
 }
@@ -42,12 +43,12 @@ func RoutesOf[W, X, P any](b *Builder, c *Routed[W, X], p stream.Protocol[P]) *R
 		ways := make([]Way[W, X, P], 0, len(c.Routes)+1)
 		for i := range c.Routes {
 			route := &c.Routes[i]
-			if exit, ok := now.to(p, b, route.Exit, find, before); ok {
-				ways = append(ways, Way[W, X, P]{route.When, &route.With, exit, i, b.guards(route.Guarded)})
+			if exit, to := now.to(p, b, route.Exit, find, before); to != nil {
+				ways = append(ways, Way[W, X, P]{route.When, &route.With, exit, to, i, b.guards(route.Guarded)})
 			}
 		}
-		if exit, ok := now.to(p, b, c.Exit, find, before); ok {
-			ways = append(ways, Way[W, X, P]{With: new(X), Exit: exit, Index: stream.RouteExit})
+		if exit, to := now.to(p, b, c.Exit, find, before); to != nil {
+			ways = append(ways, Way[W, X, P]{With: new(X), Exit: exit, To: to, Index: stream.RouteExit})
 		}
 		t.ways.Store(&ways)
 		before = now
@@ -82,6 +83,7 @@ func ExitOf[P any](b *Builder, p stream.Protocol[P]) P {
 		c := body.(interface{ exited() *Exited }).exited()
 		if to, ok := target(p, b, c.Exit, find); ok {
 			edge.Store(to)
+			b.exit = to.Node
 		}
 	})
 	return p.Through(edge)
@@ -98,12 +100,12 @@ type exit[P any] struct {
 	port P
 }
 
-// to is the port that goes to the binding that ref names, from now on. It reports false if there is no such binding, or
-// none with a face for p.
-func (now exits[P]) to(p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver, before exits[P]) (port P, ok bool) {
+// to is the port that goes to the binding that ref names, from now on, and that binding; nil if there is none, or none
+// with a face for p.
+func (now exits[P]) to(p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver, before exits[P]) (port P, n *stream.Node) {
 	to, ok := target(p, b, ref, find)
 	if !ok {
-		return port, false
+		return port, nil
 	}
 	x, known := now[ref]
 	if !known {
@@ -115,7 +117,7 @@ func (now exits[P]) to(p stream.Protocol[P], b *Builder, ref config.Ref, find Re
 		now[ref] = x
 	}
 	x.edge.Store(to)
-	return x.port, true
+	return x.port, to.Node
 }
 
 func target[P any](p stream.Protocol[P], b *Builder, ref config.Ref, find Resolver) (*stream.Target[P], bool) {
@@ -144,18 +146,25 @@ func (b *Builder) guards(by map[string][]string) []guarded {
 // stream from a route that would have matched.
 func (t *Routes[W, X, P]) Pick(ctx context.Context, match func(*W) bool) (*Way[W, X, P], error) {
 	s := stream.From(ctx)
+	trace := begun(s)
 	var kept *stream.Refused
 	ways := *t.ways.Load()
 	for i := range ways {
 		way := &ways[i]
 		if !way.matches(match) {
+			if trace != nil {
+				way.missed(trace, match)
+			}
 			continue
 		}
 		if by := way.refused(s); by != nil {
 			kept = by
+			if trace != nil {
+				trace.Note(stream.Verdict{Route: way.Index, To: way.To, Kept: by})
+			}
 			continue
 		}
-		s.Took(t.node, way.Index)
+		t.Took(s, way)
 		return way, nil
 	}
 	if kept == nil {
@@ -166,26 +175,61 @@ func (t *Routes[W, X, P]) Pick(ctx context.Context, match func(*W) bool) (*Way[W
 
 // First is Pick for bindings at which nothing is known yet of who opened the stream, so that guards are not asked.
 func (t *Routes[W, X, P]) First(s *stream.Scope, match func(*W) bool) (*Way[W, X, P], error) {
+	trace := begun(s)
 	ways := *t.ways.Load()
 	for i := range ways {
 		if ways[i].matches(match) {
-			s.Took(t.node, ways[i].Index)
+			t.Took(s, &ways[i])
 			return &ways[i], nil
+		}
+		if trace != nil {
+			ways[i].missed(trace, match)
 		}
 	}
 	return nil, &stream.Refused{Reason: stream.NoRoute}
 }
 
 // Authorized are the ways that the guards let the stream of s take, in order, for bindings that choose by more than a
-// condition.
+// condition. They tell Took and Missed what they choose.
 func (t *Routes[W, X, P]) Authorized(s *stream.Scope) []Way[W, X, P] {
+	trace := begun(s)
 	ways := *t.ways.Load()
 	for i := range ways {
 		if len(ways[i].guards) > 0 {
-			return slices.DeleteFunc(slices.Clone(ways), func(w Way[W, X, P]) bool { return w.refused(s) != nil })
+			return slices.DeleteFunc(slices.Clone(ways), func(w Way[W, X, P]) bool {
+				by := w.refused(s)
+				if by != nil && trace != nil {
+					trace.Note(stream.Verdict{Route: w.Index, To: w.To, Kept: by})
+				}
+				return by != nil
+			})
 		}
 	}
 	return ways
+}
+
+// Took notes that the stream of s takes the way.
+func (t *Routes[W, X, P]) Took(s *stream.Scope, way *Way[W, X, P]) {
+	s.Took(t.node, way.Index)
+	if trace := s.Trace(); trace != nil {
+		trace.Note(stream.Verdict{Route: way.Index, To: way.To, Taken: true})
+	}
+}
+
+// Missed notes, if somebody asks, why the stream of s does not take the way: match tells of a condition whether it holds.
+func (t *Routes[W, X, P]) Missed(s *stream.Scope, way *Way[W, X, P], match func(*W) bool) {
+	if trace := s.Trace(); trace != nil {
+		way.missed(trace, match)
+	}
+}
+
+// begun is the trace of who wants to know why routes are taken, ready for a look at all of them; mostly it is nil.
+func begun(s *stream.Scope) *stream.Trace {
+	trace := s.Trace()
+	if trace != nil {
+		trace.Forget()
+	}
+	return trace
 }
 
 // Guarded reports whether some ways are not for everybody.
@@ -209,6 +253,36 @@ func (w *Way[W, X, P]) matches(match func(*W) bool) bool {
 		}
 	}
 	return len(w.When) == 0
+}
+
+// missed notes the keys that keep a stream from the way: of each condition those that do not hold by themselves, or all
+// if it is their meeting that does not.
+func (w *Way[W, X, P]) missed(trace *stream.Trace, match func(*W) bool) {
+	v := stream.Verdict{Route: w.Index, To: w.To, Missed: make([][]string, len(w.When))}
+	for i := range w.When {
+		parts := apart(&w.When[i])
+		wrong := make([]string, 0, len(parts))
+		for _, p := range parts {
+			if !match(p.Only) {
+				wrong = append(wrong, p.Key)
+			}
+		}
+		if len(wrong) == 0 {
+			for _, p := range parts {
+				wrong = append(wrong, p.Key)
+			}
+		}
+		v.Missed[i] = wrong
+	}
+	trace.Note(v)
+}
+
+// apart takes a condition apart. One that has made its keys ready for use does so itself.
+func apart[W any](w *W) []config.Part[W] {
+	if own, ok := any(w).(interface{ Apart() []config.Part[W] }); ok {
+		return own.Apart()
+	}
+	return config.Apart(w)
 }
 
 // refused is why the guards do not let the stream take the way; nil if they do.

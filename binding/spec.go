@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"context"
 	"slices"
 
 	"gozilla/component"
@@ -75,6 +76,9 @@ func (f Form) ExitFor(face string) string {
 	return f.exits
 }
 
+// Explained reports whether the binding says how streams go through it. One that has routes must.
+func (f Form) Explained() bool { return f.told }
+
 // Digest is equal for bindings that differ in routes, exit, guarded, telemetry and streams only, which can be exchanged
 // in place.
 func (s *Spec) Digest() string { return s.digest }
@@ -91,6 +95,9 @@ type Builder struct {
 	parts Parts
 	links []func(body, Resolver)
 	edges *edges
+
+	exit    *stream.Node // where a binding that embeds Exited leads, once it is linked
+	explain func(context.Context, *stream.Question) error
 }
 
 // A Resolver finds a binding that is in service by its qualified name.
@@ -103,21 +110,32 @@ func (s *Spec) Build(b *component.Builder, parts Parts) (*Binding, error) {
 	if err := s.build(builder); err != nil {
 		return nil, err
 	}
-	return &Binding{b.Node, builder.links, builder.edges}, nil
+	return &Binding{b.Node, builder}, nil
 }
 
 // Binding is a binding that was built.
 type Binding struct {
-	Node  *stream.Node
-	links []func(body, Resolver)
-	edges *edges
+	Node    *stream.Node
+	builder *Builder
 }
 
 // Link makes the binding's exits and routes those of s, which has the same digest. Streams that are on their way stay
 // there.
 func (b *Binding) Link(s *Spec, find Resolver) {
-	b.edges.renew()
-	for _, link := range b.links {
+	b.builder.edges.renew()
+	for _, link := range b.builder.links {
 		link(s.body, find)
 	}
+}
+
+// Explain takes a question through the binding, and gives the one that the stream would go on to; nil if it would go
+// no further. ctx is, or belongs to, the question's scope, whose trace is told of the routes.
+func (b *Binding) Explain(ctx context.Context, q *stream.Question) (*stream.Node, error) {
+	if b.builder.explain == nil {
+		return b.builder.exit, nil
+	}
+	if err := b.builder.explain(ctx, q); err != nil {
+		return nil, err
+	}
+	return stream.From(ctx).Trace().To(), nil
 }

@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -75,6 +76,7 @@ type Form struct {
 	what    string
 	faces   []string
 	exits   string // the protocol of the exits, "" if it has none, same for that of the face
+	told    bool   // it explains itself
 	variant func(kind string) component.Variant
 	decode  func(r *config.Report, n *config.Node, f Form) *Spec
 }
@@ -82,12 +84,16 @@ type Form struct {
 // same stands for "the protocol of the face that the stream came to".
 const same = "same"
 
-// A Part is what In is told about a binding: a face, or the protocol of its exits.
+// A Part is what In is told about a binding: a face, the protocol of its exits, or how it explains itself.
 type Part[B any] struct {
-	face  string
-	exits string
-	offer func(*stream.Node, B)
+	face    string
+	exits   string
+	offer   func(*stream.Node, B)
+	explain explanation[B]
 }
+
+// An explanation takes a question through a binding.
+type explanation[B any] = func(b B, ctx context.Context, q *stream.Question) error
 
 // Face is a protocol that streams may arrive or be sought by at the binding, and how it takes them. The edge that
 // leads there chooses.
@@ -100,6 +106,12 @@ func Exits[B, P any](p stream.Protocol[P]) Part[B] { return Part[B]{exits: p.Nam
 
 // Same is for a binding whose exits have the protocol of the face that the stream came to.
 func Same[B any]() Part[B] { return Part[B]{exits: same} }
+
+// Explains says how streams go through a binding that has routes: f does with a question what the binding does with a
+// stream up to where it picks a route, by the same functions, and changes it to what would be passed on. It does no IO,
+// and what it calls must not wait. The error is what a stream would end with. A binding with one exit, or without any,
+// needs none.
+func Explains[B any](f explanation[B]) Part[B] { return Part[B]{explain: f} }
 
 // In makes the form of a constructor. C is the config struct of the binding's body, which embeds Head.
 func In[C, B any, Body interface {
@@ -114,6 +126,7 @@ func In[C, B any, Body interface {
 		if p.exits != "" {
 			f.exits = p.exits
 		}
+		f.told = f.told || p.explain != nil
 	}
 	f.decode = func(r *config.Report, n *config.Node, f Form) *Spec {
 		c := config.Decode[C](r, n, f.what)
@@ -129,6 +142,9 @@ func In[C, B any, Body interface {
 			for _, p := range parts {
 				if p.offer != nil {
 					p.offer(b.Node, made)
+				}
+				if p.explain != nil {
+					b.explain = func(ctx context.Context, q *stream.Question) error { return p.explain(made, ctx, q) }
 				}
 			}
 			return nil

@@ -2,6 +2,7 @@
 //
 //	gozilla start …    runs a gateway in the foreground
 //	gozilla check …    tells what is wrong with a configuration
+//	gozilla explain …  tells where a stream would go
 //	gozilla logs …     asks the gateway that runs in the same directory
 package cli
 
@@ -37,18 +38,22 @@ type command struct {
 var commands []*command
 
 func init() {
-	commands = []*command{startCommand, stopCommand, checkCommand, planCommand, reloadCommand, certsCommand, docsCommand, statusCommand, connectionsCommand, logsCommand, metricsCommand, dumpCommand, logLevelCommand, versionCommand, helpCommand}
+	commands = []*command{startCommand, stopCommand, checkCommand, explainCommand, testCommand, planCommand, reloadCommand, certsCommand, docsCommand, statusCommand, connectionsCommand, logsCommand, metricsCommand, dumpCommand, logLevelCommand, versionCommand, helpCommand}
 }
 
 // Exit statuses.
 const (
-	statusOK     = 0
-	statusFailed = 1 // the command could not do what it was asked to
-	statusUsage  = 2 // the command line is wrong
+	statusOK      = 0
+	statusFailed  = 1 // the command could not do what it was asked to
+	statusUsage   = 2 // the command line is wrong
+	statusRefused = 3 // what was asked about would not be served
 )
 
 // errShown ends a command whose fault the user has seen already.
 var errShown = errors.New("")
+
+// errRefused ends a command whose answer, which the user has seen, is no.
+var errRefused = errors.New("refused")
 
 // usage is an error in the command line.
 type usage struct{ error }
@@ -76,6 +81,8 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	switch {
 	case err == nil:
 		return statusOK
+	case err == errRefused:
+		return statusRefused
 	case errors.As(err, &wrong):
 		fmt.Fprintf(env.Stderr, "gozilla %s: %v\nRun gozilla help%s\n", c.name, err, c.more())
 		return statusUsage

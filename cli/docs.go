@@ -170,7 +170,7 @@ func terms(all []telemetry.Term) string {
 
 func cliPage() string {
 	var b strings.Builder
-	b.WriteString("Every command ends with status 0 if it did what it was asked to, 1 if it could not, 2 if the command line is wrong.\n")
+	b.WriteString("Every command ends with status 0 if it did what it was asked to, 1 if it could not, 2 if the command line is wrong; explain ends with 3 if the stream is not served.\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "\n## gozilla %s\n\n```\n", c.name)
 		c.help(&b)

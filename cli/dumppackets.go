@@ -122,7 +122,7 @@ const firstSpare = 49152
 // endsOf are the addresses that a stream knows. A stream that crosses several edges is one connection at each, so that all
 // but one of them get a port of the source that is not its own.
 func (d *packetDump) endsOf(c *engine.Chunk) [2]netip.AddrPort {
-	ends := [2]netip.AddrPort{address(c.Source, noSource, 0), destination(c)}
+	ends := [2]netip.AddrPort{endOf(c.Source, noSource, 0), destination(c)}
 	for range 1 << 16 {
 		if ends[0].Port() != 0 && !d.used[ends] {
 			break
@@ -133,8 +133,8 @@ func (d *packetDump) endsOf(c *engine.Chunk) [2]netip.AddrPort {
 	return ends
 }
 
-// address reads an address, in which something else stands in for what is not an IP address.
-func address(s string, ip netip.Addr, port uint16) netip.AddrPort {
+// endOf reads an address, in which something else stands in for what is not an IP address.
+func endOf(s string, ip netip.Addr, port uint16) netip.AddrPort {
 	if a, err := netip.ParseAddrPort(s); err == nil {
 		return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
 	}
@@ -153,7 +153,7 @@ var (
 )
 
 func destination(c *engine.Chunk) netip.AddrPort {
-	a := address(c.Dest, noDest, 80)
+	a := endOf(c.Dest, noDest, 80)
 	port := a.Port()
 	if in, ok := clearPorts[port]; ok && c.Secure {
 		port = in

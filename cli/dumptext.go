@@ -27,14 +27,6 @@ const (
 	widestEdge = 60
 )
 
-const (
-	dim   = "\x1b[2m"
-	red   = "\x1b[31m"
-	green = "\x1b[32m"
-	cyan  = "\x1b[36m"
-	plain = "\x1b[0m"
-)
-
 func (d *textDump) write(l *admin.DumpLine) error {
 	if l.Chunk == nil {
 		return nil // what is lost is told elsewhere
@@ -49,13 +41,6 @@ func (d *textDump) write(l *admin.DumpLine) error {
 	line := fmt.Sprintf("%s  %-7s  %-*s  %s", c.Time.Local().Format("15:04:05.000000"), streamID(c), d.width, edge, paint(color, arrow+" "+text))
 	_, err := io.WriteString(d.out, line+"\n")
 	return dumpError(err)
-}
-
-func paint(color, text string) string {
-	if color == "" {
-		return text
-	}
-	return color + text + plain
 }
 
 // edgeName is the two bindings of a chunk, the second one without a namespace that is also the first one's.
@@ -78,7 +63,7 @@ func streamID(c *engine.Chunk) string {
 
 // describeChunk says what a chunk is, in which direction it goes, and how it is painted.
 func describeChunk(c *engine.Chunk) (arrow, text, color string) {
-	arrow, color = "--", dim
+	arrow, color = "--", faint
 	switch c.Direction {
 	case engine.Received:
 		arrow, color = "->", green
@@ -100,7 +85,7 @@ func describeChunk(c *engine.Chunk) (arrow, text, color string) {
 	case engine.Head, engine.Trailer:
 		text = printable(strings.Join(c.Lines, " | "), mostLines)
 	case engine.Finish:
-		text, color = "ends", dim
+		text, color = "ends", faint
 	case engine.End:
 		text = "is over"
 		if c.Error != "" {

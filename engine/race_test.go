@@ -2,4 +2,5 @@
 
 package engine_test
 
-const raceDetector = true
+// raceEnabled says that all takes ten times as long.
+const raceEnabled = true

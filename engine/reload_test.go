@@ -78,7 +78,7 @@ func (r *reloader) reload() uint64 {
 
 // TestReloadOfAThousandBindings wants it to cost memory for what has changed, and not for all.
 func TestReloadOfAThousandBindings(t *testing.T) {
-	if raceDetector {
+	if raceEnabled {
 		t.Skip("the race detector allocates too")
 	}
 	r := newReloader(t)

@@ -17,6 +17,7 @@ type Scope struct {
 	lifetime
 	host   *Host
 	parent *Scope
+	trace  *Trace // nil: nobody asks
 	id     uint64
 	start  time.Time
 	marks  [phases]atomic.Int64 // nanoseconds after start; 0: not yet
@@ -150,7 +151,7 @@ func (s *Scope) renew() {
 	path := s.record.Path[:0]
 	s.record = telemetry.Record{Path: path}
 	s.path, s.onEnd, s.onLeave, s.sessions = s.path[:0], s.onEnd[:0], s.onLeave[:0], s.sessions[:0]
-	s.leaving, s.flows, s.labelled = false, false, false
+	s.leaving, s.flows, s.labelled, s.trace = false, false, false, nil
 	s.ended.Store(false)
 }
 

@@ -48,17 +48,9 @@ func (c *client) web() web.Port { return web.Dialing(c) }
 
 // OpenExchange is part of web.Opener.
 func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, error) {
-	way, err := c.routes.Pick(ctx, func(w *When) bool { return w.holds(r) })
+	way, r, err := c.choose(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if len(c.overrides) > 0 || c.presenter != nil {
-		if r, err = c.changed(ctx, r); err != nil {
-			return nil, err
-		}
-	}
-	if r.Scheme == "" || !http1.IsAuthority(r.Authority) {
-		return nil, stream.Refuse(stream.Invalid, "the request does not say which server it is for")
 	}
 	p, err := c.pool.get(ctx, origin{way.Exit, r.Scheme, r.Authority}, r.About)
 	if err != nil {
@@ -72,6 +64,23 @@ func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, 
 		return c.requests.opened(ctx, r, p), nil
 	}
 	return p, nil
+}
+
+// choose is the way that a request takes, and the request as it is sent.
+func (c *client) choose(ctx context.Context, r *web.Request) (*binding.Way[When, With, conn.Port], *web.Request, error) {
+	way, err := c.routes.Pick(ctx, func(w *When) bool { return w.holds(r) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(c.overrides) > 0 || c.presenter != nil {
+		if r, err = c.changed(ctx, r); err != nil {
+			return nil, nil, err
+		}
+	}
+	if r.Scheme == "" || !http1.IsAuthority(r.Authority) {
+		return nil, nil, stream.Refuse(stream.Invalid, "the request does not say which server it is for")
+	}
+	return way, r, nil
 }
 
 // changed is the request as it is sent: r itself is only lent.

@@ -59,10 +59,11 @@ func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 const http11Required = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
 	"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x0d"
 
+var errH2 = stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+
 // refuseH2 answers who has agreed on HTTP/2.
 func (s *server) refuseH2(ctx context.Context, c conn.Conn) error {
-	scope := stream.From(ctx)
-	err := stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+	scope, err := stream.From(ctx), errH2
 	s.b.Warn(scope, "binding.http.request.malformed", "A client speaks HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1.")
 	var flow stream.Flow
 	flow.Begin(scope)
@@ -84,6 +85,30 @@ func (s *server) broken(scope *stream.Scope, err error) {
 
 // ServeExchange is part of web.Handler.
 func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served) error {
+	if err := s.takes(r); err != nil {
+		return err
+	}
+	if s.b.Host.Log.Watched() {
+		s.tell(ctx, r)
+	}
+	p, err := s.letIn(r)
+	switch {
+	case err != nil:
+		return err
+	case p.asks:
+		return s.preflight(r, x, p)
+	case !s.access.cross && s.via == "":
+		return s.serve(ctx, r, x)
+	}
+	w := &responder{s: s, origin: p.origin, same: p.same}
+	if err := s.serve(ctx, r, w.around(x)); err != nil {
+		return w.failed(err)
+	}
+	return nil
+}
+
+// takes tells what is wrong with the method of a request, and sees to it that it says no more than is true.
+func (s *server) takes(r *web.Request) error {
 	if r.About != nil { // what an absolute target says of it proves nothing
 		r.Scheme = "http"
 		if r.About.Secure != nil {
@@ -96,34 +121,35 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	if !isMethod(r.Method) && !slices.Contains(s.methods, Method(r.Method)) {
 		return &web.Error{Status: 501, Err: stream.Refuse(stream.Invalid, "the method %s is not taken", r.Method)}
 	}
-	if s.b.Host.Log.Watched() {
-		s.tell(ctx, r)
+	return nil
+}
+
+// A page is what has a browser send a request; the zero value is none.
+type page struct {
+	origin string
+	same   bool // it is the server's own
+	asks   bool // the browser asks in advance what the page may do
+}
+
+// letIn refuses pages that have no business here. What is let in, and is no question in advance, says whom it comes from.
+func (s *server) letIn(r *web.Request) (p page, err error) {
+	if p.origin, err = s.originOf(r); err != nil {
+		return p, err
 	}
-	origin, err := s.originOf(r)
-	if err != nil {
-		return err
-	}
-	same := false
-	if origin != "" {
-		same = sameOrigin(origin, s.forwarded.scheme(r), r.Authority)
+	if p.origin != "" {
+		p.same = sameOrigin(p.origin, s.forwarded.scheme(r), r.Authority)
 		switch {
 		case isPreflight(r):
-			return s.preflight(r, x, origin, same)
-		case !same && !s.access.allows(origin):
-			return refuseOrigin(origin)
+			p.asks = true
+			return p, nil
+		case !p.same && !s.access.allows(p.origin):
+			return p, refuseOrigin(p.origin)
 		}
 	}
 	if s.forwarded.on() {
 		s.forwarded.apply(r)
 	}
-	if !s.access.cross && s.via == "" {
-		return s.serve(ctx, r, x)
-	}
-	w := &responder{s: s, origin: origin, same: same}
-	if err := s.serve(ctx, r, w.around(x)); err != nil {
-		return w.failed(err)
-	}
-	return nil
+	return p, nil
 }
 
 // originOf is the origin of the page that asks, "" for none. It refuses what we and a server behind could take for
@@ -209,22 +235,9 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 			defer stream.AfterFunc(ctx, x.StopRead)() // a read that waits does not notice by itself
 		}
 	}
-	var held *When
-	way, err := s.routes.Pick(ctx, func(w *When) bool {
-		if !w.holds(r) {
-			return false
-		}
-		held = w
-		return true
-	})
+	way, r, err := s.choose(ctx, r, asked)
 	if err != nil {
-		return s.asker.unrouted(err, asked)
-	}
-	if r, err = apply(r, s.overrides, way.With.Headers.overrides, held); err != nil {
 		return err
-	}
-	if s.via != "" {
-		r.Header = append(r.Header, web.Field{Name: "via", Value: s.via})
 	}
 	if s.requests != nil {
 		if x, err = s.requests.check(ctx, r, x); err != nil {
@@ -234,9 +247,31 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 	return s.asker.refused(way.Exit.ServeExchange(ctx, r, x), asked)
 }
 
+// choose is the way that a request takes, and the request as it goes on; asked is what the guard has said.
+func (s *server) choose(ctx context.Context, r *web.Request, asked error) (*binding.Way[When, With, web.Port], *web.Request, error) {
+	var held *When
+	way, err := s.routes.Pick(ctx, func(w *When) bool {
+		if !w.holds(r) {
+			return false
+		}
+		held = w
+		return true
+	})
+	if err != nil {
+		return nil, nil, s.asker.unrouted(err, asked)
+	}
+	if r, err = apply(r, s.overrides, way.With.Headers.overrides, held); err != nil {
+		return nil, nil, err
+	}
+	if s.via != "" {
+		r.Header = append(r.Header, web.Field{Name: "via", Value: s.via})
+	}
+	return way, r, nil
+}
+
 // preflight answers the question of a browser.
-func (s *server) preflight(r *web.Request, x web.Served, origin string, same bool) error {
-	h, err := s.access.preflight(r, origin, same)
+func (s *server) preflight(r *web.Request, x web.Served, p page) error {
+	h, err := s.access.preflight(r, p.origin, p.same)
 	if err != nil {
 		return err
 	}

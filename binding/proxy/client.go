@@ -36,7 +36,7 @@ func (c *client) conn() conn.Port { return conn.Dialing(c) }
 // DialConn dials the exit of the stream's route and writes the header. What the stream wants to reach is told by the
 // header only: the exit's options say what is dialled.
 func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *stream.Info, error) {
-	way, err := c.routes.Pick(ctx, func(w *When) bool { return w.matches(about) })
+	way, err := c.choose(ctx, about)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,7 +45,7 @@ func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *
 	if err != nil {
 		return nil, nil, err
 	}
-	to, known, err := way.Exit.DialConn(ctx, &stream.Info{})
+	to, known, err := way.Exit.DialConn(ctx, beyond)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,6 +54,13 @@ func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *
 		return nil, nil, refusal("cannot send the PROXY header", err)
 	}
 	return to, known, nil
+}
+
+// beyond is what the exit is told.
+var beyond = &stream.Info{}
+
+func (c *client) choose(ctx context.Context, about *stream.Info) (*binding.Way[When, config.None, conn.Port], error) {
+	return c.routes.Pick(ctx, func(w *When) bool { return w.matches(about) })
 }
 
 // send writes b. It gives up when ctx ends, or after a while.

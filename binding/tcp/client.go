@@ -114,23 +114,28 @@ func (c *client) asked(ctx context.Context, s *stream.Scope, about *stream.Info)
 
 // routed is what the routes allow of what the stream wants to reach.
 func (c *client) routed(ctx context.Context, s *stream.Scope, about *stream.Info) []netip.AddrPort {
-	for _, way := range c.routes.Authorized(s) {
+	ways := c.routes.Authorized(s)
+	for i := range ways {
+		way := &ways[i]
 		if to := c.allowed(ctx, s, way.When, about); len(to) > 0 {
-			s.Took(c.b.Node, way.Index)
+			c.routes.Took(s, way)
 			return to
 		}
+		c.routes.Missed(s, way, func(w *ClientWhen) bool { return len(c.allowed(ctx, s, []ClientWhen{*w}, about)) > 0 })
 	}
 	if c.options == nil || c.options.Host == "*" {
 		return nil
 	}
 	// No route knows the address; it may still be one of the host that the options name.
 	port, _ := c.options.Port.First()
-	if len(c.routes.Authorized(s)) == 0 || about.Dest.Port != port && about.Dest.Host == "" {
+	if len(ways) == 0 || about.Dest.Port != port && about.Dest.Host == "" {
 		return nil
 	}
 	own, _ := c.resolve(ctx, s, stream.Addr{Host: c.options.Host, Port: port})
 	wanted, _ := c.resolve(ctx, s, stream.Addr{IP: about.Dest.IP, Host: about.Dest.Host, Port: port})
-	return slices.DeleteFunc(wanted, func(a netip.AddrPort) bool { return !slices.Contains(own, a) })
+	return slices.DeleteFunc(wanted, func(a netip.AddrPort) bool {
+		return !slices.ContainsFunc(own, func(b netip.AddrPort) bool { return a == b || isUnknown(a) || isUnknown(b) })
+	})
 }
 
 // allowed is what one route allows: the authority that the stream asks for at the first port of the options, if the
@@ -156,7 +161,7 @@ func matching(when []ClientWhen, all []netip.AddrPort, name string) []netip.Addr
 	return slices.DeleteFunc(slices.Clone(all), func(a netip.AddrPort) bool {
 		return !slices.ContainsFunc(when, func(w ClientWhen) bool {
 			return (w.Port == nil || w.Port.Has(a.Port())) &&
-				(w.CIDR == nil || w.CIDR.Contains(a.Addr())) &&
+				(w.CIDR == nil || w.CIDR.Contains(a.Addr()) || isUnknown(a)) &&
 				(w.Authority == "" || name != "" && w.Authority.Match(name))
 		})
 	})

@@ -68,8 +68,8 @@ func init() {
 	binding.Register(binding.Type{
 		Name: "tcp-of-tests",
 		Kinds: map[binding.Kind]binding.Form{
-			binding.Server: binding.In(Resolver.server, binding.Exits[*server](conn.Protocol)),
-			binding.Client: binding.In(Resolver.client, binding.Face(conn.Protocol, (*client).conn)),
+			binding.Server: binding.In(Resolver.server, binding.Exits[*server](conn.Protocol), binding.Explains((*server).explain)),
+			binding.Client: binding.In(Resolver.client, binding.Face(conn.Protocol, (*client).conn), binding.Explains((*client).explain)),
 		},
 	})
 }

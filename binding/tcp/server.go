@@ -50,7 +50,7 @@ func (s *server) accept(scope *stream.Scope, c *net.TCPConn) {
 // route sends the connection on. What belongs to no route is closed before anything was served, in order; what was
 // served is closed as it ended.
 func (s *server) route(scope *stream.Scope, c *net.TCPConn, about *stream.Info) {
-	way, err := s.routes.First(scope, func(w *ServerWhen) bool { return s.matches(scope, w, about) })
+	way, err := s.choose(scope, about)
 	if err != nil {
 		scope.OnEnd(func(error) { c.CloseWrite(); c.Close() })
 		scope.End(err)
@@ -58,6 +58,10 @@ func (s *server) route(scope *stream.Scope, c *net.TCPConn, about *stream.Info) 
 	}
 	scope.OnEnd(func(err error) { hangUp(scope, c, err) })
 	conn.Start(scope, c, about, way.Exit)
+}
+
+func (s *server) choose(scope *stream.Scope, about *stream.Info) (*binding.Way[ServerWhen, config.None, conn.Port], error) {
+	return s.routes.First(scope, func(w *ServerWhen) bool { return s.matches(scope, w, about) })
 }
 
 // hangUp tells the client how its connection ended: in order, or not.

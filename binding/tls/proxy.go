@@ -61,10 +61,13 @@ func (p *proxy) Decide(ctx context.Context, about *stream.Info, head []byte) (co
 
 // known is nil if some route that is authorized takes the port.
 func (p *proxy) known(s *stream.Scope, port uint16) error {
-	for _, way := range p.routes.Authorized(s) {
+	ways := p.routes.Authorized(s)
+	for i := range ways {
+		way := &ways[i]
 		if len(way.When) == 0 || slices.ContainsFunc(way.When, func(w When) bool { return w.sees() && w.holdsForPort(port) }) {
 			return nil
 		}
+		p.routes.Missed(s, way, func(w *When) bool { return w.sees() && w.holdsForPort(port) })
 	}
 	return stream.Refuse(stream.NoRoute, "no route takes the port %d", port)
 }

@@ -152,11 +152,8 @@ func (v *serving) begin() {
 
 // secure agrees with the client and chooses an exit.
 func (v *serving) secure() error {
-	port := v.about.Dest.Port
-	if !slices.ContainsFunc(v.server.routes.All(), func(way binding.Way[When, config.None, conn.Port]) bool {
-		return len(way.When) == 0 || slices.ContainsFunc(way.When, func(w When) bool { return w.holdsForPort(port) })
-	}) {
-		return stream.Refuse(stream.NoRoute, "no route takes the port %d", port)
+	if err := v.known(); err != nil {
+		return err
 	}
 	limit := v.scope.Limits().Handshake
 	v.scope.Mark(stream.ShakeBegan)
@@ -167,6 +164,19 @@ func (v *serving) secure() error {
 		return v.failed(err)
 	}
 	return v.route()
+}
+
+// known is nil if some route takes the port.
+func (v *serving) known() error {
+	ways, port := v.server.routes.All(), v.about.Dest.Port
+	for i := range ways {
+		way := &ways[i]
+		if len(way.When) == 0 || slices.ContainsFunc(way.When, func(w When) bool { return w.holdsForPort(port) }) {
+			return nil
+		}
+		v.server.routes.Missed(v.scope, way, func(w *When) bool { return w.holdsForPort(port) })
+	}
+	return stream.Refuse(stream.NoRoute, "no route takes the port %d", port)
 }
 
 // withLimit is context.WithTimeout, where 0 is no limit.
@@ -203,28 +213,15 @@ func (v *serving) failed(err error) error {
 // unexpectedMessage is the alert for what is no TLS at all, which tls.Conn does not answer (RFC 8446, section 6.2).
 var unexpectedMessage = []byte{21, 3, 3, 0, 2, 2, 10}
 
-// route learns what the client has said of itself and chooses the exit. A client whom no route takes has its
-// connection closed in order.
+// route chooses the exit. A client whom no route takes has its connection closed in order.
 func (v *serving) route() error {
 	said := v.tls.ConnectionState()
-	v.know(&said)
-	s := v.server
-	if s.guard != nil && v.chain != nil {
-		if session, err := s.guard.Authorize(v.scope, pemOf(v.chain)); err == nil {
-			v.scope.Admit(s.guarded, session)
-			v.scope.SetRecord(func(r *telemetry.Record) { r.Identity = session.Identity() })
-		}
-	}
-	way, err := s.routes.Pick(v.scope, func(w *When) bool {
-		return w.holdsFor(said.ServerName, said.NegotiatedProtocol, v.about.Dest.Port) && v.shows(w)
-	})
-	if err != nil {
+	if err := v.choose(&said); err != nil {
 		if v.CloseWrite() != nil {
 			return err
 		}
 		return &stream.Told{Err: err}
 	}
-	v.exit = way.Exit
 	if v.chain != nil {
 		v.server.open.add(v)
 		v.scope.OnEnd(func(error) { v.server.open.remove(v) })
@@ -233,6 +230,25 @@ func (v *serving) route() error {
 		}
 	}
 	return nil
+}
+
+// choose learns what the client has said of itself and takes the way that is for it.
+func (v *serving) choose(said *tls.ConnectionState) error {
+	v.know(said)
+	s := v.server
+	if s.guard != nil && v.chain != nil {
+		if session, err := s.guard.Authorize(v.scope, pemOf(v.chain)); err == nil {
+			v.scope.Admit(s.guarded, session)
+			v.scope.SetRecord(func(r *telemetry.Record) { r.Identity = session.Identity() })
+		}
+	}
+	way, err := s.routes.Pick(v.scope, func(w *When) bool {
+		return w.holdsFor(said.ServerName, said.NegotiatedProtocol, v.about.Dest.Port) && v.shows(w, said)
+	})
+	if err == nil {
+		v.exit = way.Exit
+	}
+	return err
 }
 
 // know notes the facts of the handshake.
@@ -275,10 +291,10 @@ func versionName(version uint16) string {
 }
 
 // shows reports whether the client has shown what a condition wants.
-func (v *serving) shows(w *When) bool {
+func (v *serving) shows(w *When, said *tls.ConnectionState) bool {
 	switch {
 	case len(w.Trust) > 0:
-		return v.chain != nil && v.state.trusts(w.Trust, v.tls.ConnectionState().PeerCertificates)
+		return v.chain != nil && v.state.trusts(w.Trust, said.PeerCertificates)
 	case w.Mutual == Shown(Required):
 		return v.chain != nil
 	case w.Mutual == Shown(NoMutual):

@@ -58,6 +58,18 @@ func (p deciding) ServeConn(ctx context.Context, c Conn, about *stream.Info) err
 	return how.To.ServeConn(ctx, c, how.About)
 }
 
+// Decided is what Deciding would come to for a stream that begins with head, all of it.
+func Decided(ctx context.Context, d Decider, about *stream.Info, head []byte) (Decision, error) {
+	how, err := d.Decide(ctx, about, nil)
+	if err != nil || how.To != nil {
+		return how, err
+	}
+	if how, err = d.Decide(ctx, about, head); err == nil && how.To == nil {
+		err = stream.Refuse(stream.Invalid, "the stream ended after %d bytes, undecided", len(head))
+	}
+	return how, err
+}
+
 // readHead reads until it is decided. The bytes stand in an array of their own, which grows with what the peer sends,
 // not with what it could send.
 func (p deciding) readHead(ctx context.Context, c Conn, about *stream.Info) (how Decision, head []byte, err error) {

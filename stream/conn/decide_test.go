@@ -281,3 +281,24 @@ func TestUndecidedBytesAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestDecided comes to the same as a stream that brings all of a head at once.
+func TestDecided(t *testing.T) {
+	f := func(head string, want string) {
+		t.Helper()
+		how, err := conn.Decided(t.Context(), byLength{conn.Serving(nil)}, &stream.Info{}, []byte(head))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = how.About.Authority
+		}
+		if got != want {
+			t.Errorf("%q is decided as %q, not %q", head, got, want)
+		}
+	}
+	f("\x05name\x00", "name")
+	f("\x01\x00", "")
+	f("\x02ab", "refused: invalid: no zero in 2 bytes")
+	f("\x05na", "refused: invalid: the stream ended after 3 bytes, undecided")
+}
