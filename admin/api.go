@@ -38,7 +38,7 @@ const (
 	// writeTime is how long a client may take to read what it was sent.
 	writeTime = 10 * time.Second
 	// bodyTime is how long a client may take to send a body.
-	bodyTime = 5 * time.Second
+	bodyTime = 3 * time.Second
 	// rubbishTime is how long a client may go on sending what nobody asked for.
 	rubbishTime = time.Second
 	// bodyBytes is how much a body may have.

@@ -174,6 +174,22 @@ func TestRubbishAtTheAdminSocket(t *testing.T) {
 	c.say("goes on")
 	c.end()
 	g.terminate()
+	if !strings.Contains(g.stderr.String(), "64 clients are connected to .zilla/engine/admin.sock, as many as may be: others are turned away") {
+		t.Error("it does not say why some were turned away")
+	}
+}
+
+// A second process in the same directory opens nothing: neither a port of its file nor its page.
+func TestSecondProcess(t *testing.T) {
+	g := start(t, echo(freePort(t)))
+	port, page := freePort(t), freePort(t)
+	write(t, filepath.Join(g.dir, "other.yaml"), echo(port))
+	other := launch(t, g.dir, "start", "-c", "other.yaml", "--page", address(page))
+	want := fmt.Sprintf("gozilla: gozilla with pid %d is running in .zilla/engine; stop it, or give this one a directory of its own with -P zilla.engine.directory=DIR\n", g.cmd.Process.Pid)
+	if status := other.end(patience); status != 1 || other.stderr.String() != want {
+		t.Errorf("status %d\n%s", status, other.stderr)
+	}
+	g.terminate()
 }
 
 // Where the socket cannot be, the gateway serves all the same, and says why.
