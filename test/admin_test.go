@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -220,11 +221,13 @@ func TestNoAdminSocket(t *testing.T) {
 }
 
 // Reading changes nothing: not even by a method that is written over.
-func TestAdminByCurl(t *testing.T) {
+func TestReadingTheAdminSocket(t *testing.T) {
 	port := freePort(t)
 	g := start(t, echo(port))
 	c := converse(t, port)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", adminSocket(g.dir)) }}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", adminSocket(g.dir))
+	}}}
 	for path, want := range map[string]int{
 		"/v1/status": 200, "/v1/bindings": 200, "/v1/connections": 200, "/v1/metrics": 200, "/v1/logs": 200, "/v1/records": 200, "/v1/log-level": 200,
 		"/v1/connections/1": 405, "/v1/connections?id=1": 400, "/v1/log-level?level=debug": 400, "/": 404,
