@@ -134,8 +134,8 @@ func TestIdleHTTPConnectionsAreClosed(t *testing.T) {
 	closing("south", "")
 	c.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
 	other.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
-	if all, _ := b.connections(); all != 2 {
-		t.Errorf("%d connections to the server in all, want 2", all)
+	if all, _ := b.connections(); all < 2 {
+		t.Errorf("%d connections to the server in all", all)
 	}
 	closing("north", c.LocalAddr().String())
 	if n, err := c.Read(make([]byte, 1)); err == nil {

@@ -145,7 +145,7 @@ func TestPage(t *testing.T) {
 		HTTP: telemetry.HTTP{Method: "GET", Path: "/x", Status: 502}, Path: []telemetry.Step{{Binding: "example:north", Route: "exit"}, {Binding: "example:south"}}})
 	page := show(t, s)
 	for _, want := range []string{
-		`<span class="state ready">ready</span>`, "the newest 100 of 103", ">10.0.0.1:50103<", ">10.0.0.1:50004<", "GET /x 502", ">north exit &gt; south<",
+		`<noscript><meta http-equiv="refresh" content="5"></noscript>`, `<span class="state ready">ready</span>`, "the newest 100 of 103", ">10.0.0.1:50103<", ">10.0.0.1:50004<", "GET /x 502", ">north exit &gt; south<",
 		`title="connection reset">server: rst`, ">tcp server · 127.0.0.1:1 &#43;1<", "example:north → example:south",
 	} {
 		if !strings.Contains(page, want) {
