@@ -2,7 +2,9 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"gozilla/config"
 	"gozilla/engine"
 	"gozilla/stream"
 	"gozilla/telemetry"
@@ -41,8 +44,8 @@ const (
 	bodyTime = 3 * time.Second
 	// rubbishTime is how long a client may go on sending what nobody asked for.
 	rubbishTime = time.Second
-	// bodyBytes is how much a body may have.
-	bodyBytes = 1 << 20
+	// bodyBytes is how much a body may have: a configuration, as a text in JSON.
+	bodyBytes = 2 * config.MaxText
 )
 
 // ServeHTTP is part of http.Handler.
@@ -129,15 +132,16 @@ func (a *API) setLevel(w http.ResponseWriter, r *http.Request) {
 	a.level(w, r)
 }
 
-// readBody reads a body that must be one JSON value.
+// readBody reads a body that must be one JSON value, to its end: what comes of it may then take longer than the client had
+// to send it.
 func readBody(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("cannot read the body: %w", err)
 	}
-	if d.More() {
-		return fmt.Errorf("cannot read the body: there is more than one value")
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("cannot read the body: there is more than one value")
 	}
 	return nil
 }
