@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,9 @@ type source struct {
 	metrics telemetry.Metrics
 	level   slog.LevelVar
 }
+
+// quiet is a log that nobody reads.
+var quiet = slog.New(slog.DiscardHandler)
 
 func newSource() *source {
 	s := &source{log: telemetry.NewLog(nil, 16, false)}
@@ -116,7 +120,9 @@ func TestTellsOfLostEntries(t *testing.T) {
 }
 
 // serve runs the API of s in a new directory until the test ends, or stop is called.
-func serve(t *testing.T, s admin.Gateway) (dir string, stop func()) {
+func serve(t *testing.T, s admin.Gateway) (dir string, stop func()) { return serveAndLog(t, s, quiet) }
+
+func serveAndLog(t *testing.T, s admin.Gateway, log *slog.Logger) (dir string, stop func()) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "engine")
 	l, err := admin.Listen(dir)
@@ -126,7 +132,7 @@ func serve(t *testing.T, s admin.Gateway) (dir string, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var served sync.WaitGroup
 	served.Go(func() {
-		if err := admin.Serve(ctx, l, admin.Handler(s)); err != nil {
+		if err := admin.Serve(ctx, l, admin.Handler(s), log); err != nil {
 			t.Error(err)
 		}
 	})
@@ -321,7 +327,7 @@ func TestListenFromManySides(t *testing.T) {
 			t.Error("two have the same directory")
 		default:
 			winner = l
-			go admin.Serve(t.Context(), l, admin.Handler(newSource()))
+			go admin.Serve(t.Context(), l, admin.Handler(newSource()), quiet)
 		}
 	}
 	if _, err := admin.Dial(dir).Status(t.Context()); err != nil {
@@ -344,14 +350,15 @@ func TestLongPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go admin.Serve(t.Context(), l, admin.Handler(newSource()))
+	go admin.Serve(t.Context(), l, admin.Handler(newSource()), quiet)
 	if _, err := admin.Dial(dir).Status(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRubbishHoldsNothing(t *testing.T) {
-	dir, stop := serve(t, newSource())
+	var log bytes.Buffer
+	dir, stop := serveAndLog(t, newSource(), slog.New(slog.NewTextHandler(&log, nil)))
 	var all []net.Conn
 	dial := func(send string) net.Conn {
 		c, err := net.Dial("unix", filepath.Join(dir, "admin.sock"))
@@ -384,6 +391,9 @@ func TestRubbishHoldsNothing(t *testing.T) {
 		c.Close()
 	}
 	stop()
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "64 clients are connected to "+filepath.Join(dir, "admin.sock")+", as many as may be") {
+		t.Errorf("the log has\n%s", text)
+	}
 }
 
 func decode(t *testing.T, text []byte, into any) {

@@ -3,7 +3,9 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -50,13 +52,11 @@ const (
 	// writeTime is how long a client may take to read what it was sent.
 	writeTime = 10 * time.Second
 	// bodyTime is how long a client may take to send a body.
-	bodyTime = 5 * time.Second
+	bodyTime = 3 * time.Second
 	// rubbishTime is how long a client may go on sending what nobody asked for.
 	rubbishTime = time.Second
-	// bodyBytes is how much a body may have.
-	bodyBytes = 1 << 20
-	// configBytes is how much one may have with a configuration in it.
-	configBytes = 4 * config.MaxText
+	// bodyBytes is how much a body may have: a configuration, as a text in JSON.
+	bodyBytes = 2 * config.MaxText
 )
 
 // ServeHTTP is part of http.Handler.
@@ -68,7 +68,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			e = &there[i]
 		}
 	}
-	bound(w, r, e)
+	bound(w, r, e != nil && e.body != "")
 	switch {
 	case len(there) == 0:
 		fail(w, http.StatusNotFound, "there is no %q here; there are %s", r.URL.Path, list(paths()))
@@ -87,20 +87,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // bound limits what a request may cost. Deadlines are those of the connection; a writer without one, in a test, has none
 // to set.
-func bound(w http.ResponseWriter, r *http.Request, e *endpoint) {
-	most := int64(bodyBytes)
-	if e != nil && e.most > 0 {
-		most = e.most
-	}
+func bound(w http.ResponseWriter, r *http.Request, takesBody bool) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(writeTime))
 	switch {
-	case e != nil && e.body != "":
+	case takesBody:
 		_ = control.SetReadDeadline(time.Now().Add(bodyTime))
 	case r.ContentLength != 0:
 		_ = control.SetReadDeadline(time.Now().Add(rubbishTime))
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, most)
+	r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
 }
 
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) {
@@ -147,15 +143,16 @@ func (a *API) setLevel(w http.ResponseWriter, r *http.Request) {
 	a.level(w, r)
 }
 
-// readBody reads a body that must be one JSON value.
+// readBody reads a body that must be one JSON value, to its end: what comes of it may then take longer than the client had
+// to send it.
 func readBody(r *http.Request, into any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("cannot read the body: %w", err)
 	}
-	if d.More() {
-		return fmt.Errorf("cannot read the body: there is more than one value")
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("cannot read the body: there is more than one value")
 	}
 	return nil
 }

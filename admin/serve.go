@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -20,15 +19,15 @@ const (
 	clients     = 64 // at once; who comes then is turned away
 )
 
-// Serve answers what comes in on l until ctx ends. It closes l.
-func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+// Serve answers what comes in on l until ctx ends, and says in the log what keeps it from that. It closes l.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
-		ConnState:         (&gate{}).state,
-		ErrorLog:          log.New(io.Discard, "", 0),                        // what a client does wrong is its own affair
+		ConnState:         (&gate{log: log, at: l.Addr()}).state,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelError), // of faults of ours: what a client does wrong it is told itself
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // so that those who follow end too
 	}
 	left := make(chan struct{})
@@ -56,15 +55,25 @@ func leave(ctx context.Context, server *http.Server) {
 }
 
 // A gate holds the limit on connections.
-type gate struct{ open atomic.Int64 }
+type gate struct {
+	log  *slog.Logger
+	at   net.Addr
+	open atomic.Int64
+	full atomic.Bool // which was told; until half of them have gone
+}
 
 func (g *gate) state(c net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateNew:
 		if g.open.Add(1) > clients {
 			_ = c.Close() // the server finds out when it reads
+			if !g.full.Swap(true) {
+				g.log.Warn(fmt.Sprintf("%d clients are connected to %s, as many as may be: others are turned away", clients, g.at))
+			}
 		}
 	case http.StateClosed, http.StateHijacked:
-		g.open.Add(-1)
+		if g.open.Add(-1) < clients/2 {
+			g.full.Store(false)
+		}
 	}
 }

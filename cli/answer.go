@@ -55,7 +55,7 @@ func (s *starter) answer(ctx context.Context, l net.Listener, h http.Handler) (c
 // serveHTTP is the goroutine of the admin socket, and that of the page. It ends with ctx.
 func (s *starter) serveHTTP(ctx context.Context, l net.Listener, h http.Handler, done chan struct{}) {
 	defer close(done)
-	if err := admin.Serve(ctx, l, h); err != nil {
+	if err := admin.Serve(ctx, l, h, s.log); err != nil {
 		s.log.Error(err.Error())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ bindings:
 	ctx, cancel := context.WithCancel(t.Context())
 	var served sync.WaitGroup
 	served.Go(func() {
-		if err := admin.Serve(ctx, l, admin.Handler(&watchedGateway{g: g})); err != nil {
+		if err := admin.Serve(ctx, l, admin.Handler(&watchedGateway{g: g}), slog.New(slog.DiscardHandler)); err != nil {
 			t.Error(err)
 		}
 	})

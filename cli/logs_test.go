@@ -95,7 +95,7 @@ func runGateway(t *testing.T) (*testGateway, string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var served sync.WaitGroup
 	served.Go(func() {
-		if err := admin.Serve(ctx, l, admin.Handler(g)); err != nil {
+		if err := admin.Serve(ctx, l, admin.Handler(g), slog.New(slog.DiscardHandler)); err != nil {
 			t.Error(err)
 		}
 	})

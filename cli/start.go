@@ -111,19 +111,8 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	if len(args) > 0 {
 		return usagef("it takes no arguments, but -c %s", args[0])
 	}
-	if s.format != "text" && s.format != "json" {
-		return usagef("the log format must be text or json, not %q", s.format)
-	}
-	if s.drain < 0 && s.drain != unsaid {
-		return usagef("the drain cannot be negative")
-	}
-	if err := s.access.check(); err != nil {
+	if err := s.check(); err != nil {
 		return err
-	}
-	if s.page != "" {
-		if err := page.CheckAddress(s.page); err != nil {
-			return usage{err}
-		}
 	}
 	s.log = slog.New(telemetry.NewHandler(env.Stderr, s.format, &s.level, s.format == "text" && env.IsTerminal(env.Stderr)))
 	// From here on signals do what they are there for, also before the first port listens.
@@ -150,6 +139,22 @@ func (s *starter) run(ctx context.Context, env *Env, args []string) error {
 	}
 	s.log.Error(err.Error())
 	return errShown
+}
+
+// check tells what is wrong with the flags.
+func (s *starter) check() error {
+	if s.format != "text" && s.format != "json" {
+		return usagef("the log format must be text or json, not %q", s.format)
+	}
+	if s.drain < 0 && s.drain != unsaid {
+		return usagef("the drain cannot be negative")
+	}
+	if s.page != "" {
+		if err := page.CheckAddress(s.page); err != nil {
+			return usage{err}
+		}
+	}
+	return s.access.check()
 }
 
 // awaitSignal is the goroutine that waits for the first signal. It ends with ctx, which it ends.

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,8 +134,8 @@ func TestIdleHTTPConnectionsAreClosed(t *testing.T) {
 	closing("south", "")
 	c.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
 	other.asks("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)
-	if all, _ := b.connections(); all != 2 {
-		t.Errorf("%d connections to the server in all, want 2", all)
+	if all, _ := b.connections(); all < 2 {
+		t.Errorf("%d connections to the server in all", all)
 	}
 	closing("north", c.LocalAddr().String())
 	if n, err := c.Read(make([]byte, 1)); err == nil {
@@ -174,6 +175,22 @@ func TestRubbishAtTheAdminSocket(t *testing.T) {
 	c.say("goes on")
 	c.end()
 	g.terminate()
+	if !strings.Contains(g.stderr.String(), "64 clients are connected to .zilla/engine/admin.sock, as many as may be: others are turned away") {
+		t.Error("it does not say why some were turned away")
+	}
+}
+
+// A second process in the same directory opens nothing: neither a port of its file nor its page.
+func TestSecondProcess(t *testing.T) {
+	g := start(t, echo(freePort(t)))
+	port, page := freePort(t), freePort(t)
+	write(t, filepath.Join(g.dir, "other.yaml"), echo(port))
+	other := launch(t, g.dir, "start", "-c", "other.yaml", "--page", address(page))
+	want := fmt.Sprintf("gozilla: gozilla with pid %d is running in .zilla/engine; stop it, or give this one a directory of its own with -P zilla.engine.directory=DIR\n", g.cmd.Process.Pid)
+	if status := other.end(patience); status != 1 || other.stderr.String() != want {
+		t.Errorf("status %d\n%s", status, other.stderr)
+	}
+	g.terminate()
 }
 
 // Where the socket cannot be, the gateway serves all the same, and says why.
@@ -204,11 +221,13 @@ func TestNoAdminSocket(t *testing.T) {
 }
 
 // Reading changes nothing: not even by a method that is written over.
-func TestAdminByCurl(t *testing.T) {
+func TestReadingTheAdminSocket(t *testing.T) {
 	port := freePort(t)
 	g := start(t, echo(port))
 	c := converse(t, port)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", adminSocket(g.dir)) }}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", adminSocket(g.dir))
+	}}}
 	for path, want := range map[string]int{
 		"/v1/status": 200, "/v1/bindings": 200, "/v1/connections": 200, "/v1/metrics": 200, "/v1/logs": 200, "/v1/records": 200, "/v1/log-level": 200,
 		"/v1/connections/1": 405, "/v1/connections?id=1": 400, "/v1/log-level?level=debug": 400, "/": 404,

@@ -153,28 +153,51 @@ func TestPageIsAlive(t *testing.T) {
 	g.terminate()
 }
 
-// The page is drawn in the colours that the browser's user likes. To look at it, set GOZILLA_SCREENSHOTS to a directory.
+// The page is drawn in the colours that the browser's user likes, with its script and without. To look at it, set
+// GOZILLA_SCREENSHOTS to a directory.
 func TestPageInLightAndDark(t *testing.T) {
 	port := freePort(t)
 	g, at := paged(t, echo(port))
-	ground := map[string]color.RGBA{"light": {0xf6, 0xf7, 0xf9, 255}, "dark": {0x12, 0x16, 0x1c, 255}}
-	entry := map[string]color.RGBA{"light": {0x24, 0x63, 0xd6, 255}, "dark": {0x6e, 0xa0, 0xff, 255}}
-	for name, scheme := range map[string]string{"dark": "0", "light": "1"} {
-		file := filepath.Join(t.TempDir(), name+".png")
-		browse(t, at+"/", "--blink-settings=preferredColorScheme="+scheme, "--hide-scrollbars", "--window-size=1000,700", "--virtual-time-budget=500", "--screenshot="+file)
+	target, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(target)
+	scriptless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/page.js" {
+			http.NotFound(w, r)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	defer scriptless.Close()
+	for _, test := range []struct {
+		name, scheme  string
+		ground, entry color.RGBA // and that of the mark of a binding at which streams enter
+	}{
+		{"dark", "0", color.RGBA{0x12, 0x16, 0x1c, 255}, color.RGBA{0x6e, 0xa0, 0xff, 255}},
+		{"light", "1", color.RGBA{0xf6, 0xf7, 0xf9, 255}, color.RGBA{0x24, 0x63, 0xd6, 255}},
+		{"plain", "1", color.RGBA{0xf6, 0xf7, 0xf9, 255}, color.RGBA{0x24, 0x63, 0xd6, 255}},
+	} {
+		file := filepath.Join(t.TempDir(), test.name+".png")
+		from := at
+		if test.name == "plain" {
+			from = scriptless.URL
+		}
+		browse(t, from+"/", "--blink-settings=preferredColorScheme="+test.scheme, "--hide-scrollbars", "--window-size=1000,700", "--virtual-time-budget=500", "--screenshot="+file)
 		shot := mustRead(t, file)
 		if keep := os.Getenv("GOZILLA_SCREENSHOTS"); keep != "" {
-			write(t, filepath.Join(keep, "page-"+name+".png"), string(shot))
+			write(t, filepath.Join(keep, "page-"+test.name+".png"), string(shot))
 		}
 		picture, err := png.Decode(bytes.NewReader(shot))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := color.RGBAModel.Convert(picture.At(2, 600)); got != ground[name] {
-			t.Errorf("%s: the ground is %v, want %v", name, got, ground[name])
+		if got := color.RGBAModel.Convert(picture.At(2, 600)); got != test.ground {
+			t.Errorf("%s: the ground is %v, want %v", test.name, got, test.ground)
 		}
-		if n := pixels(picture, entry[name]); n < 100 || n > 1000 {
-			t.Errorf("%s: the mark of the binding at which streams enter has %d pixels", name, n)
+		if n := pixels(picture, test.entry); n < 100 || n > 1000 {
+			t.Errorf("%s: the mark of the binding at which streams enter has %d pixels", test.name, n)
 		}
 	}
 	g.terminate()

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -13,20 +14,34 @@ import (
 
 // A manager is the side of systemd: the socket on which services notify it.
 type manager struct {
-	*net.UnixConn
-	t    testing.TB
-	name string
+	t     testing.TB
+	name  string
+	heard chan string
 }
 
 func newManager(t testing.TB) *manager {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	m := &manager{t, filepath.Join(t.TempDir(), "notify"), make(chan string, 1000)}
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.name, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &manager{c, t, name}
+	go m.read(c)
+	return m
+}
+
+// read is the goroutine that reads what services say. It ends with c.
+func (m *manager) read(c *net.UnixConn) {
+	defer close(m.heard)
+	b := make([]byte, 4096)
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			return
+		}
+		m.heard <- string(b[:n])
+	}
 }
 
 // service starts gozilla as systemd does.
@@ -42,15 +57,14 @@ func service(t testing.TB, zilla string, env []string, args ...string) *gateway 
 // hears waits for a message that begins so.
 func (m *manager) hears(prefix string) string {
 	m.t.Helper()
-	m.SetReadDeadline(time.Now().Add(patience))
-	b := make([]byte, 4096)
-	for {
-		n, err := m.Read(b)
-		if err != nil {
-			m.t.Fatalf("systemd does not hear %s: %v", prefix, err)
-		}
-		if text := string(b[:n]); strings.HasPrefix(text, prefix) {
-			return text
+	for late := time.After(patience); ; {
+		select {
+		case text := <-m.heard:
+			if strings.HasPrefix(text, prefix) {
+				return text
+			}
+		case <-late:
+			m.t.Fatalf("systemd does not hear %s", prefix)
 		}
 	}
 }
@@ -84,10 +98,14 @@ func TestNotReady(t *testing.T) {
 	if status := g.end(patience); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	m.SetReadDeadline(time.Now())
-	b := make([]byte, 100)
-	if n, err := m.Read(b); err == nil {
-		t.Errorf("it says %q", b[:n])
+	c, err := net.Dial("unixgram", m.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "the test")
+	if got := <-m.heard; got != "the test" {
+		t.Errorf("it says %q", got)
 	}
 }
 
@@ -96,8 +114,13 @@ func TestDeadSystemd(t *testing.T) {
 	for name, socket := range map[string]func() string{
 		"gone": func() string { return filepath.Join(t.TempDir(), "notify") },
 		"full": func() string {
-			m := newManager(t)
-			c, err := net.Dial("unixgram", m.name)
+			name := filepath.Join(t.TempDir(), "notify")
+			unread, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { unread.Close() })
+			c, err := net.Dial("unixgram", name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +129,7 @@ func TestDeadSystemd(t *testing.T) {
 				c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 				_, err = c.Write([]byte("x"))
 			}
-			return m.name
+			return name
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"gozilla/admin"
@@ -86,7 +87,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *page) trusts(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		host = r.Host // without a port
+		host = strings.Trim(r.Host, "[]") // without a port
 	}
 	if !isLoopback(host) && host != p.host {
 		return false

@@ -64,6 +64,7 @@ func TestWhoIsTrusted(t *testing.T) {
 		{"127.0.0.1:9000", "GET", "[::1]:9000", "", "/", 200},
 		{"127.0.0.1:9000", "GET", "127.0.0.1:8000", "", "/", 200}, // a tunnel's port
 		{"127.0.0.1:9000", "GET", "localhost", "", "/", 200},
+		{"127.0.0.1:9000", "GET", "[::1]", "", "/", 200},
 		{"127.0.0.1:9000", "HEAD", "localhost:9000", "", "/", 200},
 		{"127.0.0.1:9000", "GET", "localhost:9000", "http://localhost:9000", "/", 200},
 		{"127.0.0.1:9000", "GET", "localhost:9000", "", "/page.css", 200},
@@ -144,7 +145,7 @@ func TestPage(t *testing.T) {
 		HTTP: telemetry.HTTP{Method: "GET", Path: "/x", Status: 502}, Path: []telemetry.Step{{Binding: "example:north", Route: "exit"}, {Binding: "example:south"}}})
 	page := show(t, s)
 	for _, want := range []string{
-		`<span class="state ready">ready</span>`, "the newest 100 of 103", ">10.0.0.1:50103<", ">10.0.0.1:50004<", "GET /x 502", ">north exit &gt; south<",
+		`<noscript><meta http-equiv="refresh" content="5"></noscript>`, `<span class="state ready">ready</span>`, "the newest 100 of 103", ">10.0.0.1:50103<", ">10.0.0.1:50004<", "GET /x 502", ">north exit &gt; south<",
 		`title="connection reset">server: rst`, ">tcp server · 127.0.0.1:1 &#43;1<", "example:north → example:south",
 	} {
 		if !strings.Contains(page, want) {

@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,45 @@ func TestListeners(t *testing.T) {
 	want := fmt.Sprintf("2 listeners, <nil>, environment left false, then 0\n%s close-on-exec true\n%s close-on-exec true\n", a.Addr(), b.Addr())
 	if string(text) != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+}
+
+// The real one passes sockets on in the same way.
+func TestSocketActivate(t *testing.T) {
+	activate, err := exec.LookPath("systemd-socket-activate")
+	if err != nil {
+		t.Skip("there is no systemd-socket-activate: the Debian package systemd has it")
+	}
+	l, f := listen(t)
+	addr := l.Addr().String()
+	l.Close()
+	f.Close()
+	cmd := exec.Command(activate, "-l", addr, "-E", "SYSTEMD_TEST_SERVICE=1", "-E", "GORACE=atexit_sleep_ms=0", os.Args[0])
+	var out strings.Builder
+	cmd.Stdout = &out
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Listening on ") {
+	}
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	go io.Copy(io.Discard, said) // ends with the process
+	got, err := io.ReadAll(c)
+	c.Close()
+	if err := errors.Join(err, cmd.Wait()); err != nil || string(got) != "0" {
+		t.Errorf("%v: %q", err, got)
+	}
+	if want := "1 listeners, <nil>, environment left false, then 0\n" + addr + " close-on-exec true\n"; out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 
