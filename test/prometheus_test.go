@@ -114,6 +114,8 @@ func TestPrometheus(t *testing.T) {
 		{name: "engine_workers_capacity", kind: "GAUGE"}:        50,
 		{name: "engine_workers_usage", kind: "GAUGE"}:           1, // the one that asks
 		{name: "engine_workers_refused_total", kind: "COUNTER"}: 0,
+		{name: "engine_config_changes_total", kind: "COUNTER"}:  1,
+		{name: "engine_config_refusals_total", kind: "COUNTER"}: 0,
 	}
 	got := scrape(t, prom)
 	for s, want := range zero {

@@ -73,7 +73,7 @@ func TestNotifySystemd(t *testing.T) {
 	m := newManager(t)
 	port := freePort(t)
 	g := service(t, echo(port), []string{"NOTIFY_SOCKET=" + m.name, "WATCHDOG_USEC=100000"}, "--drain=1h")
-	if got := m.hears("READY=1"); got != "READY=1\nSTATUS=runs zilla.yaml: ok, 2 bindings in 1 namespace" {
+	if got := m.hears("READY=1"); got != "READY=1\nSTATUS=runs configuration 1 of zilla.yaml" {
 		t.Errorf("got %q", got)
 	}
 	c := converse(t, port) // it listens when it says that it is ready
