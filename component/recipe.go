@@ -16,6 +16,9 @@ type Draft[T any] struct {
 	Digest string                    // equal for equal configurations
 	Load   func(*Loader)             // reads the files that the component names, before Build; nil if it names none
 	Build  func(*Builder) (T, error) // makes the component; does no IO and starts nothing
+	// Renew gives a component in service what Load has read, if it can take that: its files may have changed together with
+	// the configuration, and it may not have looked yet. It is nil if there is nothing to load.
+	Renew func(T)
 }
 
 // A Loader is what a component reads the files with that its configuration names. Names are relative to the place of
@@ -34,12 +37,18 @@ func Make[C, T any](construct func(*Builder, *C) (T, error)) Recipe[T] {
 }
 
 // MakeLoaded gives the recipe for a component that names files: load reads them, into an L, when the configuration is
-// read, so that what is wrong with them is told with all other faults.
+// read, so that what is wrong with them is told with all other faults. A component that follows its files has a method
+// Take(L).
 func MakeLoaded[C, L, T any](load func(*Loader, *C) L, construct func(*Builder, *C, L) (T, error)) Recipe[T] {
 	return recipe(func(c *C, d *Draft[T]) {
 		var loaded L
 		d.Load = func(l *Loader) { loaded = load(l, c) }
 		d.Build = func(b *Builder) (T, error) { return construct(b, c, loaded) }
+		d.Renew = func(made T) {
+			if t, ok := any(made).(interface{ Take(L) }); ok {
+				t.Take(loaded)
+			}
+		}
 	})
 }
 

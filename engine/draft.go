@@ -98,7 +98,11 @@ func draftOthers[T any](d *draft, at map[identity]*instance, s *space, category 
 				return err
 			})
 		}
-		values[id.name], _ = in.value.(T)
+		value, made := in.value.(T)
+		values[id.name] = value
+		if made && d.running[id] == in && from.Renew != nil {
+			from.Renew(value)
+		}
 		at[id] = in
 		d.instances = append(d.instances, in)
 	}

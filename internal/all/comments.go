@@ -219,6 +219,7 @@ func init() {
 		"gozilla/component.Draft.Build":                     "makes the component; does no IO and starts nothing",
 		"gozilla/component.Draft.Digest":                    "equal for equal configurations",
 		"gozilla/component.Draft.Load":                      "reads the files that the component names, before Build; nil if it names none",
+		"gozilla/component.Draft.Renew":                     "Renew gives a component in service what Load has read, if it can take that: its files may have changed together with\nthe configuration, and it may not have looked yet. It is nil if there is nothing to load.",
 		"gozilla/component.Listener":                        "A Listener is an address that a component wants connections from.",
 		"gozilla/component.Listener.Backlog":                "connections that may wait to be accepted; 0: as the system has it",
 		"gozilla/component.Listener.Delay":                  "let the system hold small writes back (Nagle's algorithm)",

@@ -25,8 +25,9 @@ type files struct {
 
 	contents atomic.Pointer[vault.Contents]
 
-	// Of the watch task.
-	seen    *watch.Snapshot // of before the files were read last
+	seen *watch.Snapshot // of before the files were read last; of the watch task
+
+	reading sync.Mutex // guards what follows
 	holding *holding
 	failure string // why the files were not taken, "" if they were
 
@@ -110,7 +111,7 @@ func (f *files) watch(ctx context.Context) error {
 // next waits until the files are to be read again; false at the end of ctx.
 func (f *files) next(ctx context.Context) bool {
 	wait := ctx
-	if f.failure != "" {
+	if f.failed() {
 		var cancel context.CancelFunc
 		wait, cancel = context.WithTimeout(ctx, retryTime)
 		defer cancel()
@@ -119,8 +120,23 @@ func (f *files) next(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
+func (f *files) failed() bool {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	return f.failure != ""
+}
+
+// Take takes what the files held when a configuration was read, which they may have done for less than it takes to notice.
+func (f *files) Take(l *loaded) {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	f.take(l.holding)
+}
+
 // reload reads all files, and takes what they hold if nothing is wrong with it.
 func (f *files) reload() {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	var found findings
 	h := f.options.read(f.read, &found)
 	if err := found.err(); err != nil {
@@ -130,6 +146,11 @@ func (f *files) reload() {
 		}
 		return
 	}
+	f.take(h)
+}
+
+// take makes what the files hold the contents, if it is something else. The lock reading is held.
+func (f *files) take(h *holding) {
 	failed := f.failure != ""
 	f.failure = ""
 	what := changes(f.holding, h)

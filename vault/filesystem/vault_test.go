@@ -169,6 +169,24 @@ func TestChangesBeforeService(t *testing.T) {
 	})
 }
 
+// TestTake is a configuration that was read together with files which the vault has not looked at yet.
+func TestTake(t *testing.T) {
+	f, p := newFolder(t), known()
+	const options = "keys: { store: all.p12, password: changeit }"
+	f.p12("all.p12", certs.Entry{Alias: "north", Pair: p.north})
+	_, s := f.start(options)
+	told := 0
+	s.OnChange(func() { told++ })
+	f.p12("all.p12", certs.Entry{Alias: "south", Pair: p.south})
+	_, l, _ := f.load(options)
+	s.Take(l)
+	same(t, "keys", entries(s.Contents().Keys), "south: south, sub")
+	s.Take(l)
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
 // TestStumble is a file system that fails for a moment, while the files look the same.
 func TestStumble(t *testing.T) {
 	f, p := newFolder(t), known()
