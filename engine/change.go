@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gozilla/binding"
 	"gozilla/stream"
@@ -87,6 +88,7 @@ func (c *Change) Summary() string {
 type lost struct {
 	nodes map[*stream.Node]binding.Streams
 	ways  map[[2]*stream.Node]binding.Streams
+	until time.Time // streams may go that way that had begun to before
 }
 
 // fate is what happens to a stream that has come that way: the strictest of what its bindings ask for, "" if it loses
@@ -118,7 +120,7 @@ func anyPath([]*stream.Node) bool { return true }
 
 // compare describes what the draft changes.
 func (d *draft) compare() {
-	d.lost = lost{map[*stream.Node]binding.Streams{}, map[[2]*stream.Node]binding.Streams{}}
+	d.lost = lost{nodes: map[*stream.Node]binding.Streams{}, ways: map[[2]*stream.Node]binding.Streams{}}
 	d.change = &Change{Components: make([]ComponentChange, 0, len(d.instances)+len(d.gone))}
 	now := make(map[identity]*instance, len(d.instances))
 	for _, in := range d.instances {

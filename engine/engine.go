@@ -30,6 +30,8 @@ type Engine struct {
 	mu        sync.Mutex  // guards what follows
 	instances []*instance // of the generation in service, exits first
 	leaving   []*instance // of generations before it, see retire.go
+	losses    []*lost     // of changes a little while ago
+	looking   bool        // after these
 	inherited []*net.TCPListener
 	serves    bool // from the first Apply to Stop
 	something bool // what is in service has a namespace
@@ -197,7 +199,7 @@ func (e *Engine) Stop(ctx context.Context) {
 	}
 	e.mu.Lock()
 	left := e.leaving
-	e.leaving = nil
+	e.leaving, e.losses, e.looking = nil, nil, false
 	for _, l := range e.inherited {
 		l.Close()
 	}

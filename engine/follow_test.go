@@ -221,8 +221,8 @@ func TestFollowAServerThatIsGone(t *testing.T) {
 	s := newSite(t, true)
 	s.set(serving("first"), 0)
 	f := follow(t, s.URL+"/zilla.yaml")
-	s.CloseClientConnections()
 	s.Listener.Close()
+	s.CloseClientConnections()
 	f.becomes(1, "connection refused")
 	f.serves("first", "end")
 }

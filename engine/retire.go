@@ -15,7 +15,7 @@ import (
 // whatever the bindings say.
 func (e *Engine) retire(d *draft) {
 	if len(d.lost.nodes) == 0 && len(d.lost.ways) == 0 {
-		e.let(d.gone)
+		e.let(d.gone, nil)
 		return
 	}
 	drain := d.lost.meets(binding.Drain)
@@ -27,7 +27,7 @@ func (e *Engine) retire(d *draft) {
 		s.CancelWhere(d.lost.meets(binding.Close), stream.ErrDrained)
 		draining = draining || s.Has(drain)
 	})
-	e.let(d.gone)
+	e.let(d.gone, &d.lost)
 	e.mu.Lock()
 	drains := e.drains
 	e.mu.Unlock()
@@ -121,19 +121,23 @@ func spread(ctx context.Context, all []*stream.Scope, rate int, within time.Dura
 // lookEvery is how often instances are looked at that are to go.
 const lookEvery = time.Second
 
-// let lets instances go. An instance goes when no stream was at it for two looks, so that one that was on its way to it
-// has come, and when no other that is still there leads to it or holds it.
-func (e *Engine) let(gone []*instance) {
+// let lets instances go, and whatever goes the ways that are lost. An instance goes when no stream was at it for two looks,
+// so that one that was on its way to it has come, and when no other that is still there leads to it or holds it.
+func (e *Engine) let(gone []*instance, lost *lost) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	before := len(e.leaving)
 	e.leaving = append(e.leaving, gone...)
-	if before == 0 && len(gone) > 0 && e.drains != nil {
+	if lost != nil {
+		lost.until = time.Now().Add(e.host.Limits.Dial + 2*lookEvery)
+		e.losses = append(e.losses, lost)
+	}
+	if !e.looking && len(e.leaving)+len(e.losses) > 0 && e.drains != nil {
+		e.looking = true
 		e.drains.start(e.look)
 	}
 }
 
-// look is the goroutine that looks after the instances that are to go. It ends with the last.
+// look is the goroutine that looks after what is to go. It ends with the last of it.
 func (e *Engine) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -143,6 +147,7 @@ func (e *Engine) look(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		e.host.Scopes(e.leaveLost)
 		gone, over := e.idle()
 		for _, in := range gone {
 			in.close()
@@ -153,10 +158,25 @@ func (e *Engine) look(ctx context.Context) {
 	}
 }
 
-// idle takes out the instances that can go now, and tells whether none is left.
+// leaveLost asks a connection of a pool to leave that was dialled while its way was lost.
+func (e *Engine) leaveLost(s *stream.Scope) {
+	if !s.Pooled() {
+		return
+	}
+	e.mu.Lock()
+	losses := e.losses
+	e.mu.Unlock()
+	for _, lost := range losses {
+		s.LeaveWhere(lost.loses)
+	}
+}
+
+// idle takes out the instances that can go now, and tells whether nothing is left to look after.
 func (e *Engine) idle() (gone []*instance, over bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	now := time.Now()
+	e.losses = slices.DeleteFunc(slices.Clone(e.losses), func(l *lost) bool { return now.After(l.until) })
 	for _, in := range e.leaving {
 		if in.quiet++; in.active() > 0 {
 			in.quiet = 0
@@ -165,7 +185,8 @@ func (e *Engine) idle() (gone []*instance, over bool) {
 	for {
 		i := slices.IndexFunc(e.leaving, func(in *instance) bool { return in.quiet > 1 && !e.needed(in) })
 		if i < 0 {
-			return gone, len(e.leaving) == 0
+			e.looking = len(e.leaving)+len(e.losses) > 0
+			return gone, !e.looking
 		}
 		gone = append(gone, e.leaving[i])
 		e.leaving = slices.Delete(e.leaving, i, i+1)
