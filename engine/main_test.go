@@ -45,6 +45,8 @@ func init() {
 		binding.Server: binding.In(newActor, binding.Face(conn.Protocol, (*actor).conn)),
 		// Declares listeners.
 		binding.RemoteServer: binding.In(newPorts),
+		// Takes bytes, and has a task.
+		binding.CacheServer: binding.In(newLasting, binding.Face(conn.Protocol, (*actor).conn)),
 	}})
 	guard.Register("test", func(_ *component.Builder, c *testGuard) (guard.Guard, error) {
 		if c.Options.Fails != "" {
