@@ -36,7 +36,7 @@ type Memo struct {
 func (n *Node) Memo() *Memo { return n.memo }
 
 // section begins the lines of what is divided.
-var section = []byte("bindings:")
+var section, lineEnd = []byte("bindings:"), []byte("\n")
 
 // isUnusual reports whether a text has something that means, or may mean, more than the lines around it tell: anchors,
 // aliases, merges, directives, tabs and breaks that YAML does not have.
@@ -142,64 +142,72 @@ type division struct {
 
 // document reads one document, which begins behind that many lines.
 func (d *division) document(doc []byte, line int) (*Node, bool) {
-	rest := make([]byte, 0, 1024)
-	var entries []Entry
-	var where Pos        // of the first
-	var in, started bool // in the section; an entry of it has begun
-	var begin, first, indent, at int
-	end := func(to int) bool {
-		if !started {
-			return true
-		}
-		started = false
-		u := d.unit(doc[begin:to], line+first)
+	rest, pieces, ok := divide(doc)
+	if !ok {
+		return nil, false
+	}
+	var where Pos
+	entries := make([]Entry, 0, len(pieces))
+	for i, p := range pieces {
+		u := d.unit(doc[p.from:p.to], line+p.line)
 		if u == nil {
-			return false
+			return nil, false
 		}
-		if len(entries) == 0 {
+		if i == 0 {
 			where = u.pos
 		}
 		entries = append(entries, u.entry)
-		return true
-	}
-	sections := 0
-	for offset := 0; offset < len(doc); at++ {
-		l := doc[offset:]
-		if i := bytes.IndexByte(l, '\n'); i >= 0 {
-			l = l[:i+1]
-		}
-		text := bytes.TrimLeft(l, " ")
-		own := len(l) - len(text)
-		switch blank := len(bytes.TrimSpace(text)) == 0 || text[0] == '#'; {
-		case blank:
-		case own == 0:
-			if !end(offset) {
-				return nil, false
-			}
-			if in = bytes.HasPrefix(l, section); in {
-				sections++
-				in = isAlone(l[len(section):])
-				indent = 0
-			}
-		case in && (indent == 0 || own == indent):
-			if !end(offset) {
-				return nil, false
-			}
-			begin, first, indent, started = offset, at, own, true
-		case in && own < indent:
-			return nil, false
-		}
-		if started {
-			rest = append(rest, '\n')
-		} else {
-			rest = append(rest, l...)
-		}
-		offset += len(l)
-	}
-	if !end(len(doc)) || sections > 1 {
-		return nil, false
 	}
 	return d.compose(rest, line, where, entries)
+}
+
+// A piece is the part of a document that has one entry of the section.
+type piece struct {
+	from, to int
+	line     int // of the document, from 0
+}
+
+// divide finds the pieces of a document, and gives what is left with an empty line for each of theirs. It reports false if
+// the section is there twice, or is not indented as a block is.
+func divide(doc []byte) (rest []byte, pieces []piece, ok bool) {
+	rest = make([]byte, 0, 1024)
+	sections, indent := 0, -1 // of the entries; -1: outside of the section, 0: not known yet
+	open := false             // the last piece goes on
+	for offset, line := 0, 0; offset < len(doc); line++ {
+		l := firstLineOf(doc[offset:])
+		text := bytes.TrimLeft(l, " ")
+		own, blank := len(l)-len(text), len(bytes.TrimSpace(text)) == 0 || text[0] == '#'
+		switch {
+		case blank:
+		case own == 0:
+			open, indent = false, -1
+			if bytes.HasPrefix(l, section) {
+				if sections++; isAlone(l[len(section):]) {
+					indent = 0
+				}
+			}
+		case indent > own:
+			return nil, nil, false
+		case indent == 0 || indent == own:
+			open, indent = true, own
+			pieces = append(pieces, piece{from: offset, line: line})
+		}
+		offset += len(l)
+		if open {
+			pieces[len(pieces)-1].to = offset
+			l = lineEnd
+		}
+		rest = append(rest, l...)
+	}
+	return rest, pieces, sections <= 1
+}
+
+// firstLineOf is the first line of a text, with its end.
+func firstLineOf(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
+	}
+	return b
 }
 
 // isAlone reports whether nothing but a comment stands behind a key.
