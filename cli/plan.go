@@ -142,8 +142,28 @@ func (o *changeOptions) write(env *Env, c *admin.Changed, refused string) error 
 
 // tables are the components, the ports and the connections.
 func (o *changeOptions) tables(b *strings.Builder, c *engine.Change) error {
-	components := table{columns: []column{{title: "change"}, {title: "component"}, {title: "type"}, {title: "connections", right: true}, {title: "streams"}, {title: "why"}}}
-	kept := 0
+	components, kept := o.components(c)
+	if err := components.write(b); err != nil {
+		return err
+	}
+	if kept > 0 {
+		fmt.Fprintf(b, "%d more stay as they are\n", kept)
+	}
+	ports, stay := o.ports(c)
+	if len(ports.rows) > 0 {
+		b.WriteByte('\n')
+		if err := ports.write(b); err != nil {
+			return err
+		}
+	}
+	n := c.Connections
+	fmt.Fprintf(b, "\nports that stay open: %d\nconnections: %d stay, %d drain, %d are closed\n", stay, n.Keep, n.Drain, n.Close)
+	return nil
+}
+
+// components are those that are shown, and how many are not.
+func (o *changeOptions) components(c *engine.Change) (t table, kept int) {
+	t.columns = []column{{title: "change"}, {title: "component"}, {title: "type"}, {title: "connections", right: true}, {title: "streams"}, {title: "why"}}
 	for i := range c.Components {
 		x := &c.Components[i]
 		if x.Does == engine.Keeps && !o.all {
@@ -154,31 +174,21 @@ func (o *changeOptions) tables(b *strings.Builder, c *engine.Change) error {
 		if x.Category == "binding" && x.Does != engine.Adds {
 			connections, streams = strconv.Itoa(x.Connections), string(x.Streams)
 		}
-		components.add(string(x.Does), x.Category+" "+x.Namespace+":"+x.Name, strings.TrimSpace(x.Type+" "+x.Kind), connections, streams, x.Why)
+		t.add(string(x.Does), x.Category+" "+x.Namespace+":"+x.Name, strings.TrimSpace(x.Type+" "+x.Kind), connections, streams, x.Why)
 	}
-	if err := components.write(b); err != nil {
-		return err
-	}
-	if kept > 0 {
-		fmt.Fprintf(b, "%d more stay as they are\n", kept)
-	}
-	ports := table{columns: []column{{title: "port"}, {title: "address"}, {title: "binding"}}}
-	stay := 0
+	return t, kept
+}
+
+// ports are those that are shown, and how many stay open.
+func (o *changeOptions) ports(c *engine.Change) (t table, stay int) {
+	t.columns = []column{{title: "port"}, {title: "address"}, {title: "binding"}}
 	for _, l := range c.Listeners {
 		if l.Does == "keep" {
-			if stay++; !o.all {
-				continue
-			}
+			stay++
 		}
-		ports.add(l.Does, l.Address, l.Binding)
-	}
-	if len(ports.rows) > 0 {
-		b.WriteByte('\n')
-		if err := ports.write(b); err != nil {
-			return err
+		if l.Does != "keep" || o.all {
+			t.add(l.Does, l.Address, l.Binding)
 		}
 	}
-	n := c.Connections
-	fmt.Fprintf(b, "\nports that stay open: %d\nconnections: %d stay, %d drain, %d are closed\n", stay, n.Keep, n.Drain, n.Close)
-	return nil
+	return t, stay
 }
