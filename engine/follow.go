@@ -115,12 +115,21 @@ func (f *Follower) Begin(ctx context.Context) *Outcome {
 	return o
 }
 
-// Reload reads the origin now and puts what it has in service, also if it is the same text.
+// Reload reads the origin now and puts what it has in service, also if it is the same text. If ctx ends before it is
+// read, or the engine is about to end, nothing is tried.
 func (f *Follower) Reload(ctx context.Context) *Outcome {
 	f.changing.Lock()
 	defer f.changing.Unlock()
+	if f.engine.stops.Load() > 0 {
+		return &Outcome{Err: errStopped}
+	}
 	f.tell.Trying()
 	text, err := f.read(ctx)
+	if ctx.Err() != nil {
+		o := &Outcome{Err: context.Cause(ctx)}
+		f.tell.Tried(o)
+		return o
+	}
 	return f.take(ctx, text, err)
 }
 
