@@ -31,6 +31,7 @@ type Follower struct {
 
 	changing sync.Mutex // one at a time
 	text     []byte     // that was tried last
+	seen     watch.File // the file when Reload read it last
 	memory   config.Memory
 	tag      string // of the text, for an HTTP server
 
@@ -114,12 +115,21 @@ func (f *Follower) Begin(ctx context.Context) *Outcome {
 	return o
 }
 
-// Reload reads the origin now and puts what it has in service, also if it is the same text.
+// Reload reads the origin now and puts what it has in service, also if it is the same text. If ctx ends before it is
+// read, or the engine is about to end, nothing is tried.
 func (f *Follower) Reload(ctx context.Context) *Outcome {
 	f.changing.Lock()
 	defer f.changing.Unlock()
+	if f.engine.stops.Load() > 0 {
+		return &Outcome{Err: errStopped}
+	}
 	f.tell.Trying()
 	text, err := f.read(ctx)
+	if ctx.Err() != nil {
+		o := &Outcome{Err: context.Cause(ctx)}
+		f.tell.Tried(o)
+		return o
+	}
 	return f.take(ctx, text, err)
 }
 
@@ -172,6 +182,7 @@ func (f *Follower) readFile(ctx context.Context, file *watch.File, o fetch.Optio
 		waited := file.Ready(ready)
 		text, err := fetch.Read(ctx, f.origin.Name, o)
 		if err != nil || waited != nil || file.Same() {
+			f.seen = *file
 			return text, err
 		}
 	}
@@ -180,21 +191,20 @@ func (f *Follower) readFile(ctx context.Context, file *watch.File, o fetch.Optio
 // watch follows a file.
 func (f *Follower) watch(ctx context.Context) {
 	file := watch.Of(fetch.Path(f.origin.Name))
-	f.glance(ctx, file, true) // it may have changed since Begin
-	for file.Await(ctx) == nil {
-		f.glance(ctx, file, false)
+	for err := file.Ready(ctx); err == nil; err = file.Await(ctx) { // it may have changed since Begin
+		f.glance(ctx, file)
 	}
 }
 
 // glance reads a file and takes what it has, unless that was tried already.
-func (f *Follower) glance(ctx context.Context, file *watch.File, first bool) {
+func (f *Follower) glance(ctx context.Context, file *watch.File) {
 	f.changing.Lock()
 	defer f.changing.Unlock()
 	text, err := fetch.Read(ctx, f.origin.Name, fetch.Options{Max: config.MaxText})
-	if !first && !file.Same() {
+	if !file.Same() {
 		return // what comes next is whole
 	}
-	if f.State().Refusing {
+	if f.State().Refusing && !f.seen.Same() {
 		f.text = nil // to write it again is to ask for another try
 	}
 	f.consider(ctx, text, err)

@@ -34,6 +34,14 @@ func (f *follower) Tried(o *engine.Outcome) { f.tried <- o }
 // follow begins with what the origin has, and follows it until the test ends.
 func follow(t *testing.T, name string) *follower {
 	t.Helper()
+	f := begin(t, name)
+	f.run()
+	return f
+}
+
+// begin begins with what the origin has.
+func begin(t *testing.T, name string) *follower {
+	t.Helper()
 	leak.Check(t)
 	f := &follower{T: t, tried: make(chan *engine.Outcome, 100)}
 	f.e, _ = newEngine()
@@ -41,18 +49,22 @@ func follow(t *testing.T, name string) *follower {
 	if o := f.follower.Begin(t.Context()); o.Err != nil {
 		t.Fatal(o.Err)
 	}
+	t.Cleanup(func() { f.e.Stop(context.Background()) })
+	return f
+}
+
+// run follows the origin until the test ends.
+func (f *follower) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		f.follower.Run(ctx)
 		close(done)
 	}()
-	t.Cleanup(func() {
+	f.Cleanup(func() {
 		cancel()
 		<-done
-		f.e.Stop(context.Background())
 	})
-	return f
 }
 
 // becomes waits for what has come of a change: a fault, or "" and the number of the generation then.
@@ -84,6 +96,57 @@ func (f *follower) serves(names ...string) {
 // serving is a file with a server of that name.
 func serving(name string) string {
 	return fmt.Sprintf("name: test\nbindings:\n  %s: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: end }\n  end: { type: echo, kind: server }\n", name)
+}
+
+// TestRefusedOnce tells the fault of a file once that Reload has read before anybody has looked, and takes the next one.
+func TestRefusedOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "zilla.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(serving("one"))
+	f := begin(t, name)
+	write("bindings: 7\n")
+	f.follower.Reload(t.Context())
+	f.becomes(1, "zilla.yaml:1:1: a namespace needs name")
+	f.run()
+	select {
+	case o := <-f.tried:
+		t.Errorf("the same was tried again: %v", o.Err)
+	case <-time.After(100 * time.Millisecond): // it has been looked at
+	}
+	write("bindings: 7\n") // which asks for another try
+	f.becomes(1, "zilla.yaml:1:1: a namespace needs name")
+	write(serving("two"))
+	f.becomes(2, "")
+	if n := f.e.Refusals(); n != 2 {
+		t.Errorf("%d refusals are counted, not 2", n)
+	}
+}
+
+// TestBeginWhileItIsWritten does not take the half that is there when it begins to look.
+func TestBeginWhileItIsWritten(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "zilla.yaml")
+	if err := os.WriteFile(name, []byte(serving("one")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := begin(t, name)
+	w, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.run()
+	began := time.Now()
+	time.Sleep(60 * time.Millisecond) // it is looked at once or twice
+	_, err = w.WriteString(serving("two"))
+	if late := time.Since(began) > 200*time.Millisecond; late || err != nil || w.Close() != nil {
+		t.Skipf("this machine is too busy: %v, %v", time.Since(began), err)
+	}
+	f.becomes(2, "")
+	f.serves("two", "end")
 }
 
 func TestFollowAFile(t *testing.T) {

@@ -72,7 +72,7 @@ func (d *draft) bind(ctx context.Context) { d.listen(ctx, d.engine.open) }
 // probe is bind that opens nothing.
 func (d *draft) probe(ctx context.Context) {
 	d.listen(ctx, func(ctx context.Context, l component.Listener, leaves bool) (*listener, error) {
-		return &listener{}, probe(ctx, l, leaves)
+		return &listener{}, d.engine.probe(ctx, l, leaves)
 	})
 }
 
@@ -144,14 +144,39 @@ func (e *Engine) open(ctx context.Context, l component.Listener, shares bool) (*
 func (e *Engine) take(at netip.AddrPort) *net.TCPListener {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i, l := range e.inherited {
-		have := l.Addr().(*net.TCPAddr).AddrPort()
-		if have.Port() == at.Port() && have.Addr().Unmap() == at.Addr() {
-			e.inherited = slices.Delete(e.inherited, i, i+1)
-			return l
-		}
+	i := e.inheritedAt(at)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	l := e.inherited[i]
+	e.inherited = slices.Delete(e.inherited, i, i+1)
+	return l
+}
+
+// inheritedAt is the index of an inherited listener with that address, -1 if there is none. The lock is held.
+func (e *Engine) inheritedAt(at netip.AddrPort) int {
+	return slices.IndexFunc(e.inherited, func(l *net.TCPListener) bool {
+		have := l.Addr().(*net.TCPAddr).AddrPort()
+		return have.Port() == at.Port() && have.Addr().Unmap() == at.Addr()
+	})
+}
+
+// probe tells whether open would succeed.
+func (e *Engine) probe(ctx context.Context, l component.Listener, shares bool) error {
+	ctx, cancel := context.WithTimeout(ctx, dnsTime)
+	defer cancel()
+	ip, err := firstAddress(ctx, l.Host)
+	if err != nil {
+		return err
+	}
+	at := netip.AddrPortFrom(ip, l.Port)
+	e.mu.Lock()
+	inherited := e.inheritedAt(at) >= 0
+	e.mu.Unlock()
+	if inherited {
+		return nil
+	}
+	return probe(ctx, at, shares)
 }
 
 // giveBack undoes open.

@@ -89,14 +89,7 @@ func setReusePort(tcp *net.TCPListener, shares bool) error {
 var errFree = errors.New("free")
 
 // probe tells whether an address can be listened on. It binds a socket and does not listen, so that nobody is let in.
-func probe(ctx context.Context, l component.Listener, shares bool) error {
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	ip, err := firstAddress(ctx, l.Host)
-	if err != nil {
-		return err
-	}
-	at := netip.AddrPortFrom(ip, l.Port)
+func probe(ctx context.Context, at netip.AddrPort, shares bool) error {
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return controlled(raw, func(fd int) error {
 			if shares {

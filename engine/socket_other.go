@@ -28,14 +28,8 @@ func setInherited(*net.TCPListener, component.Listener) error { return nil }
 func setReusePort(*net.TCPListener, bool) error { return errors.ErrUnsupported }
 
 // probe tells whether an address can be listened on.
-func probe(ctx context.Context, l component.Listener, _ bool) error {
-	ctx, cancel := context.WithTimeout(ctx, dnsTime)
-	defer cancel()
-	ip, err := firstAddress(ctx, l.Host)
-	if err != nil {
-		return err
-	}
-	tcp, err := open(ctx, l, netip.AddrPortFrom(ip, l.Port), false)
+func probe(ctx context.Context, at netip.AddrPort, _ bool) error {
+	tcp, err := open(ctx, component.Listener{}, at, false)
 	if err != nil {
 		return err
 	}
