@@ -286,6 +286,6 @@ func TestFollowAServerThatIsGone(t *testing.T) {
 	f := follow(t, s.URL+"/zilla.yaml")
 	s.Listener.Close()
 	s.CloseClientConnections()
-	f.becomes(1, "connection refused")
+	f.becomes(1, "cannot read http://")
 	f.serves("first", "end")
 }
