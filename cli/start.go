@@ -285,7 +285,10 @@ func (s *starter) serve(ctx context.Context) error {
 	go watchHeap(ctx)
 	following := s.follow(ctx)
 	<-ctx.Done()
-	<-following
+	select {
+	case <-following:
+	case <-time.After(time.Second): // the file system may hold who reads
+	}
 	s.stop(ctx)
 	return nil
 }

@@ -131,4 +131,7 @@ func (d *draft) own() {
 		in := l.owner.Load().in
 		in.listeners = append(in.listeners, l)
 	}
+	for _, l := range d.closing {
+		l.owner.Load().in.listeners = nil // they are not its to close any more
+	}
 }

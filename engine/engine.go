@@ -80,7 +80,7 @@ func (e *Engine) Apply(ctx context.Context, p *Plan) (*Change, error) {
 	defer e.changing.Unlock()
 	d, err := e.prepare(ctx, p, (*draft).bind)
 	if err != nil {
-		if e.changes.Load() > 0 {
+		if e.changes.Load() > 0 && ctx.Err() == nil { // else it was given up
 			e.refusals.Add(1)
 		}
 		return nil, err

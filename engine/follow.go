@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"gozilla/config"
-	"gozilla/internal/fetch"
 	"gozilla/internal/watch"
 	"gozilla/telemetry"
 )
@@ -35,8 +33,9 @@ type Follower struct {
 	memory   config.Memory
 	tag      string // of the text, for an HTTP server
 
-	mu    sync.Mutex // guards what follows
-	state State
+	mu      sync.Mutex // guards what follows
+	state   State
+	attempt context.CancelCauseFunc // ends the one that began last
 }
 
 // Teller is told when another configuration is about to be tried, and what has come of it.
@@ -106,7 +105,7 @@ func (f *Follower) State() State {
 func (f *Follower) Begin(ctx context.Context) *Outcome {
 	f.changing.Lock()
 	defer f.changing.Unlock()
-	text, err := f.read(ctx)
+	text, _, err := f.read(ctx)
 	if err != nil {
 		return &Outcome{Err: err}
 	}
@@ -115,22 +114,40 @@ func (f *Follower) Begin(ctx context.Context) *Outcome {
 	return o
 }
 
-// Reload reads the origin now and puts what it has in service, also if it is the same text. If ctx ends before it is
-// read, or the engine is about to end, nothing is tried.
+// Reload reads the origin now and puts what it has in service, also if it is the same text. If ctx ends before that, or
+// there is something newer, nothing is tried.
 func (f *Follower) Reload(ctx context.Context) *Outcome {
-	f.changing.Lock()
-	defer f.changing.Unlock()
+	text, fresh, err := f.read(ctx)
+	ctx, end := f.begin(ctx)
+	defer end()
 	if f.engine.stops.Load() > 0 {
 		return &Outcome{Err: errStopped}
 	}
-	f.tell.Trying()
-	text, err := f.read(ctx)
-	if ctx.Err() != nil {
-		o := &Outcome{Err: context.Cause(ctx)}
-		f.tell.Tried(o)
-		return o
+	if !fresh() {
+		text, _, err = f.read(ctx)
 	}
+	f.tell.Trying()
 	return f.take(ctx, text, err)
+}
+
+// errOvertaken ends an attempt when a newer one begins, which is not to wait for a name that cannot be resolved.
+var errOvertaken = errors.New("there is something newer")
+
+// begin ends the attempt before, and waits for that. end is called when the attempt is over.
+func (f *Follower) begin(ctx context.Context) (attempt context.Context, end func()) {
+	attempt, cancel := context.WithCancelCause(ctx)
+	f.mu.Lock()
+	before := f.attempt
+	f.attempt = cancel
+	f.mu.Unlock()
+	if before != nil {
+		before(errOvertaken)
+	}
+	f.changing.Lock()
+	return attempt, func() {
+		f.changing.Unlock()
+		cancel(nil)
+	}
 }
 
 // Compare tells what Reload would change if the origin had that text; its name is what faults are told with.
@@ -145,134 +162,8 @@ func (f *Follower) Compare(ctx context.Context, s config.Source, o Options) *Out
 	return &Outcome{Plan: p, Change: change, Err: err}
 }
 
-// Run follows the origin until ctx ends.
-func (f *Follower) Run(ctx context.Context) {
-	if fetch.IsRemote(f.origin.Name) {
-		f.poll(ctx)
-		return
-	}
-	f.watch(ctx)
-}
-
 // errEmpty refuses a configuration in place of which something runs.
 var errEmpty = errors.New("the configuration is missing or empty")
-
-// read reads the origin.
-func (f *Follower) read(ctx context.Context) ([]byte, error) {
-	o := fetch.Options{Max: config.MaxText, Authorization: f.origin.Options.Authorization}
-	if !fetch.IsRemote(f.origin.Name) {
-		return f.readFile(ctx, watch.Of(fetch.Path(f.origin.Name)), o)
-	}
-	a, err := fetch.Poll(ctx, f.origin.Name, o, "", 0)
-	if err != nil {
-		return nil, err
-	}
-	f.tag = a.Tag
-	return a.Text, nil
-}
-
-// patience is how long Reload waits for who writes to the file.
-const patience = time.Second
-
-// readFile reads a file, if it can be, when nobody writes to it.
-func (f *Follower) readFile(ctx context.Context, file *watch.File, o fetch.Options) ([]byte, error) {
-	ready, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		waited := file.Ready(ready)
-		text, err := fetch.Read(ctx, f.origin.Name, o)
-		if err != nil || waited != nil || file.Same() {
-			f.seen = *file
-			return text, err
-		}
-	}
-}
-
-// watch follows a file.
-func (f *Follower) watch(ctx context.Context) {
-	file := watch.Of(fetch.Path(f.origin.Name))
-	for err := file.Ready(ctx); err == nil; err = file.Await(ctx) { // it may have changed since Begin
-		f.glance(ctx, file)
-	}
-}
-
-// glance reads a file and takes what it has, unless that was tried already.
-func (f *Follower) glance(ctx context.Context, file *watch.File) {
-	f.changing.Lock()
-	defer f.changing.Unlock()
-	text, err := fetch.Read(ctx, f.origin.Name, fetch.Options{Max: config.MaxText})
-	if !file.Same() {
-		return // what comes next is whole
-	}
-	if f.State().Refusing && !f.seen.Same() {
-		f.text = nil // to write it again is to ask for another try
-	}
-	f.consider(ctx, text, err)
-}
-
-// The bounds of how long to wait before a server is asked again that cannot be.
-const (
-	retryAfter    = time.Second
-	retryAtLatest = 30 * time.Second
-	longPoll      = 5 * time.Minute
-)
-
-// poll follows what an HTTP server has.
-func (f *Follower) poll(ctx context.Context) {
-	o := fetch.Options{Max: config.MaxText, Authorization: f.origin.Options.Authorization}
-	wait := retryAfter
-	for ctx.Err() == nil {
-		began := time.Now()
-		f.changing.Lock()
-		tag := f.tag
-		f.changing.Unlock()
-		a, err := fetch.Poll(ctx, f.origin.Name, o, tag, longPoll)
-		if ctx.Err() != nil {
-			return
-		}
-		if news, ok := f.answered(ctx, a, err); !ok {
-			sleep(ctx, wait/2+rand.N(wait))
-			wait = min(2*wait, retryAtLatest)
-			continue
-		} else if !news && time.Since(began) < longPoll/2 {
-			sleep(ctx, f.origin.Poll) // it does not wait, or no longer
-		} else {
-			sleep(ctx, retryAfter-time.Since(began)) // whatever it does, not more often than that
-		}
-		wait = retryAfter
-	}
-}
-
-// answered takes what a server has answered. It reports whether that was news, and whether it was an answer at all.
-func (f *Follower) answered(ctx context.Context, a *fetch.Answer, err error) (news, ok bool) {
-	f.changing.Lock()
-	defer f.changing.Unlock()
-	switch {
-	case err != nil:
-		f.consider(ctx, nil, err)
-		return false, false
-	case a.Absent:
-		f.consider(ctx, nil, nil)
-		return false, false
-	case a.Same:
-		f.back()
-		return false, true
-	}
-	f.tag = a.Tag
-	return f.consider(ctx, a.Text, nil), true
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
 
 // consider takes a text unless it was tried already; what is wrong with the origin is told once. It reports whether the
 // text was tried.
@@ -316,7 +207,14 @@ func (f *Follower) take(ctx context.Context, text []byte, err error) *Outcome {
 	o := &Outcome{Err: err}
 	if err == nil {
 		o = f.try(ctx, text)
-	} else {
+	}
+	if ctx.Err() != nil && o.Err != nil { // it was given up
+		f.text = nil
+		o = &Outcome{Err: context.Cause(ctx)}
+		f.tell.Tried(o)
+		return o
+	}
+	if err != nil {
 		f.engine.refusals.Add(1)
 	}
 	f.note(o)
@@ -353,7 +251,9 @@ func (f *Follower) note(o *Outcome) {
 		f.state.Refused, f.state.RefusedAt = &Outcome{Err: o.Err}, time.Now()
 		return
 	}
-	f.state.Loaded = time.Now()
+	if !o.Change.Nothing() || f.state.Loaded.IsZero() {
+		f.state.Loaded = time.Now()
+	}
 }
 
 // knows reports whether the origin was not to be had already, for the same reason.

@@ -263,7 +263,7 @@ func TestFollowAServer(t *testing.T) {
 				return // from here on it is the same
 			}
 			generation := int64(3)
-			for status, want := range map[int]string{500: "500 Internal Server Error", 204: "missing or empty", 404: "missing or empty"} {
+			for status, want := range map[int]string{500: "500 Internal Server Error", 204: "204 No Content", 404: "404 Not Found"} {
 				s.set("", status)
 				f.becomes(generation, want)
 				f.serves("another", "end")

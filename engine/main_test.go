@@ -64,6 +64,7 @@ type Ports struct {
 
 // PortsOptions says what a test remote server listens on, and how.
 type PortsOptions struct {
+	Port      uint16
 	Ports     int
 	Backlog   int
 	KeepAlive time.Duration
@@ -76,7 +77,7 @@ var accepted = make(chan *net.TCPConn, 1)
 
 func newPorts(b *binding.Builder, c *Ports) (*struct{}, error) {
 	o := c.Options
-	l := component.Listener{Host: "127.0.0.1", Backlog: o.Backlog, KeepAlive: o.KeepAlive, Delay: o.Delay}
+	l := component.Listener{Host: "127.0.0.1", Port: o.Port, Backlog: o.Backlog, KeepAlive: o.KeepAlive, Delay: o.Delay}
 	panics := o.Panics
 	for i := range max(o.Ports, 1) {
 		b.Listen(l, func(s *stream.Scope, c *net.TCPConn) {

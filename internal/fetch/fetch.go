@@ -99,11 +99,7 @@ func IsRemote(address string) bool {
 }
 
 func readFile(path string, o Options) ([]byte, error) {
-	flags := os.O_RDONLY
-	if o.Required {
-		flags |= syscall.O_NONBLOCK // else to open a pipe waits for who writes to it
-	}
-	f, err := os.OpenFile(path, flags, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // else to open a pipe waits for who writes to it
 	if errors.Is(err, os.ErrNotExist) && !o.Required {
 		return nil, nil
 	}
@@ -119,6 +115,8 @@ func readFile(path string, o Options) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read %s: it is a directory", path)
 	case o.Required && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("cannot read %s: it is no regular file", path)
+	case !info.Mode().IsRegular():
+		_ = f.SetReadDeadline(time.Now().Add(timeout)) // what has none is a terminal
 	}
 	return readAll(f, path, o.Max, info.Size())
 }
@@ -151,8 +149,8 @@ func get(ctx context.Context, u *url.URL, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Absent && o.Required {
-		return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), a.status)
+	if a.Absent != nil && o.Required {
+		return nil, a.Absent
 	}
 	return a.Text, nil
 }
@@ -162,9 +160,7 @@ type Answer struct {
 	Text   []byte
 	Tag    string // the ETag, by which a server knows what its client has
 	Same   bool   // it is what the client has: there is no text
-	Absent bool   // the server has nothing there: 204 or 404
-
-	status string
+	Absent error  // the server has nothing there, and has answered with 204 or 404; else nil
 }
 
 // Poll asks an HTTP server for what is at an address if that is not what the tag says, and to wait for as long as that
@@ -213,7 +209,8 @@ func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*An
 		return nil, fmt.Errorf("cannot read %s: %w", u.Redacted(), err)
 	}
 	defer resp.Body.Close()
-	a := &Answer{Tag: resp.Header.Get("ETag"), status: resp.Status}
+	a := &Answer{Tag: resp.Header.Get("ETag")}
+	answers := fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
 	switch resp.StatusCode {
 	case http.StatusOK:
 		a.Text, err = readAll(resp.Body, u.Redacted(), o.Max, max(0, resp.ContentLength))
@@ -224,10 +221,10 @@ func ask(ctx context.Context, u *url.URL, o Options, add func(http.Header)) (*An
 			return a, nil
 		}
 	case http.StatusNoContent, http.StatusNotFound:
-		a.Absent = true
+		a.Absent = answers
 		return a, nil
 	}
-	return nil, fmt.Errorf("cannot read %s: the server answers %s", u.Redacted(), resp.Status)
+	return nil, answers
 }
 
 // stayPrivate follows a server elsewhere, but not from https to http.
