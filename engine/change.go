@@ -32,8 +32,8 @@ type ComponentChange struct {
 	Kind        string          `json:"kind,omitempty"`
 	Does        Does            `json:"does"`
 	Why         string          `json:"why,omitempty"` // what differs
-	Streams     binding.Streams `json:"streams,omitempty"`
-	Connections int             `json:"connections"` // that are open and have come through it; of bindings
+	Connections int             `json:"connections"`       // that are open and have come through it; of bindings
+	Streams     binding.Streams `json:"streams,omitempty"` // what happens to those that lose something here; "" if none can
 }
 
 // Does is what a change does to a component.
@@ -98,6 +98,17 @@ func (l *lost) fate(path []*stream.Node) (fate binding.Streams) {
 		fate = stricter(fate, l.nodes[n])
 		if i > 0 {
 			fate = stricter(fate, l.ways[[2]*stream.Node{path[i-1], n}])
+		}
+	}
+	return fate
+}
+
+// at is what happens to streams that have come through n and lose something because of it, "" if none do.
+func (l *lost) at(n *stream.Node) (fate binding.Streams) {
+	fate = l.nodes[n]
+	for way, streams := range l.ways {
+		if way[0] == n {
+			fate = stricter(fate, streams)
 		}
 	}
 	return fate
@@ -200,10 +211,10 @@ func (d *draft) describe(in, before *instance, at map[*stream.Node]int) {
 		Does: Keeps, Connections: connections,
 	}
 	if shown.spec != nil {
-		c.Kind, c.Streams = shown.node.Kind, shown.spec.Streams()
+		c.Kind = shown.node.Kind
 	}
-	if b := d.planned[in]; b != nil {
-		c.Streams = b.Streams()
+	if before != nil {
+		c.Streams = d.lost.at(before.node)
 	}
 	switch {
 	case in == nil:

@@ -174,7 +174,7 @@ func Story(c *engine.Change) string {
 			fmt.Fprintf(&b, ": %s", x.Why)
 		}
 		if x.Connections > 0 {
-			fmt.Fprintf(&b, " (%d connections, %s)", x.Connections, x.Streams)
+			fmt.Fprintf(&b, " (%s)", strings.TrimSuffix(fmt.Sprintf("%d connections, %s", x.Connections, x.Streams), ", "))
 		}
 		b.WriteByte('\n')
 	}
