@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gozilla/config"
+	"gozilla/internal/fetch"
 	"gozilla/internal/watch"
 	"gozilla/telemetry"
 )
@@ -26,6 +27,8 @@ type Follower struct {
 	engine *Engine
 	origin Origin
 	tell   Teller
+
+	piped bool // the origin is a pipe, of Begin
 
 	changing sync.Mutex // one at a time
 	text     []byte     // that was tried last
@@ -105,6 +108,7 @@ func (f *Follower) State() State {
 func (f *Follower) Begin(ctx context.Context) *Outcome {
 	f.changing.Lock()
 	defer f.changing.Unlock()
+	f.piped = !fetch.IsRemote(f.origin.Name) && f.origin.isPipe()
 	text, _, err := f.read(ctx)
 	if err != nil {
 		return &Outcome{Err: err}

@@ -58,11 +58,10 @@ func (f *Follower) readFile(ctx context.Context, file *watch.File) ([]byte, erro
 
 // watch follows a file. What is no regular one, such as a pipe, has nothing more to say.
 func (f *Follower) watch(ctx context.Context) {
-	path := fetch.Path(f.origin.Name)
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if f.piped {
 		return
 	}
-	file := watch.Of(path)
+	file := watch.Of(fetch.Path(f.origin.Name))
 	for err := file.Ready(ctx); err == nil; { // it may have changed since Begin
 		seen, done := *file, make(chan struct{})
 		attempt, overtaken := context.WithCancelCause(ctx)
@@ -77,6 +76,12 @@ func (f *Follower) watch(ctx context.Context) {
 		case <-ctx.Done(): // the file system may hold it for ever
 		}
 	}
+}
+
+// isPipe reports whether the origin is something that is read once.
+func (o *Origin) isPipe() bool {
+	info, err := os.Stat(fetch.Path(o.Name))
+	return err == nil && !info.Mode().IsRegular()
 }
 
 // glance reads a file and takes what it has, unless that was tried already.
