@@ -125,7 +125,10 @@ func (f *Follower) Reload(ctx context.Context) *Outcome {
 	}
 	f.tell.Trying()
 	text, err := f.read(ctx)
-	if ctx.Err() != nil {
+	switch {
+	case f.engine.stops.Load() > 0: // it has begun to end meanwhile
+		return &Outcome{Err: errStopped}
+	case ctx.Err() != nil:
 		o := &Outcome{Err: context.Cause(ctx)}
 		f.tell.Tried(o)
 		return o
