@@ -31,7 +31,7 @@ type ComponentChange struct {
 	Type        string          `json:"type"`
 	Kind        string          `json:"kind,omitempty"`
 	Does        Does            `json:"does"`
-	Why         string          `json:"why,omitempty"` // what differs
+	Why         string          `json:"why,omitempty"`     // what differs
 	Connections int             `json:"connections"`       // that are open and have come through it; of bindings
 	Streams     binding.Streams `json:"streams,omitempty"` // what happens to those that lose something here; "" if none can
 }

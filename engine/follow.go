@@ -209,10 +209,10 @@ func (o *Origin) isNothing(ctx context.Context, text []byte) bool {
 // take puts a text in service, or tells why not.
 func (f *Follower) take(ctx context.Context, text []byte, err error) *Outcome {
 	o := &Outcome{Err: err}
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		o = f.try(ctx, text)
 	}
-	if ctx.Err() != nil && o.Err != nil { // it was given up
+	if ctx.Err() != nil && o.Change == nil { // it was given up
 		f.text = nil
 		o = &Outcome{Err: context.Cause(ctx)}
 		f.tell.Tried(o)

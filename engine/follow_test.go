@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -124,6 +125,34 @@ func TestRefusedOnce(t *testing.T) {
 	f.becomes(2, "")
 	if n := f.e.Refusals(); n != 2 {
 		t.Errorf("%d refusals are counted, not 2", n)
+	}
+}
+
+// TestReloadThatIsGivenUp tries nothing, and refuses nothing.
+func TestReloadThatIsGivenUp(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "zilla.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(serving("one"))
+	f := begin(t, name)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	write("bindings: 7\n")
+	if o := f.follower.Reload(ctx); !errors.Is(o.Err, context.Canceled) || o != <-f.tried {
+		t.Errorf("%v", o.Err)
+	}
+	write(serving("two"))
+	f.e.Stop(ctx)
+	if o := f.follower.Reload(t.Context()); o.Err != nil {
+		t.Errorf("what has stopped begins anew: %v", o.Err)
+	}
+	<-f.tried
+	if s := f.follower.State(); f.e.Refusals() != 0 || s.Refused != nil {
+		t.Errorf("%d were refused, the state is %+v", f.e.Refusals(), s)
 	}
 }
 

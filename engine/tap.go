@@ -89,7 +89,9 @@ func (e *NoBinding) Error() string {
 // TooMany is the error for one who wants to watch while as many do as may.
 type TooMany struct{}
 
-func (TooMany) Error() string { return fmt.Sprintf("%d clients watch already, as many as may", Watchers) }
+func (TooMany) Error() string {
+	return fmt.Sprintf("%d clients watch already, as many as may", Watchers)
+}
 
 // taps are the edges that are watched, and by whom.
 type taps struct {

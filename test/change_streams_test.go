@@ -178,6 +178,16 @@ func TestHTTPOverAChange(t *testing.T) {
 	g.writes(file(two.port, "exit: out")).takes()
 	ask(c, "/", "two ")
 	eventually(t, "the connection to the server before is closed", func() bool { _, open := one.connections(); return open == 0 })
+	// As soon as it is told that a change is in service, no request goes the old way.
+	for i := range 10 {
+		end, want := one.port, "one"
+		if i%2 == 1 {
+			end, want = two.port, "two "
+		}
+		g.writes(file(end, "exit: out")).takes()
+		ask(c, "/", want)
+		ask(c, "/", want)
+	}
 	// Other routes of the server, on the same connection.
 	g.writes(file(one.port, "routes:\n  - { when: [ { headers: { \":path\": /echo } } ], exit: echo }\n  - { exit: out }")).takes()
 	ask(c, "/", "one")

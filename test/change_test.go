@@ -350,8 +350,8 @@ func TestFileInHalves(t *testing.T) {
 	t.Parallel()
 	a, b := freePort(t), freePort(t)
 	g := change(t, echo(a))
-	// slowly writes the file a few bytes at a time, calls f before the last ones, and gives the longest pause.
-	slowly := func(text string, each time.Duration, f func()) (longest time.Duration) {
+	// slowly writes the file a few bytes at a time, and gives the longest pause.
+	slowly := func(text string, each time.Duration) (longest time.Duration) {
 		t.Helper()
 		w, err := os.OpenFile(filepath.Join(g.dir, "zilla.yaml"), os.O_WRONLY|os.O_TRUNC, 0)
 		if err != nil {
@@ -369,10 +369,9 @@ func TestFileInHalves(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		f()
 		return longest
 	}
-	longest := slowly(echo(b), 80*time.Millisecond, func() {})
+	longest := slowly(echo(b), 80*time.Millisecond)
 	g.takes()
 	if n := strings.Count(g.stderr.String(), refusedEvent); n > 0 && longest < 200*time.Millisecond {
 		t.Errorf("%d halves were read, and the longest pause was %v", n, longest)
@@ -405,7 +404,7 @@ func TestFileInHalves(t *testing.T) {
 func TestFileWrittenAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
-	g := change(t, echo(port), "-P", "gozilla.limits.connections=1000")
+	g := change(t, echo(port))
 	c := converse(t, port)
 	text := func(i int) string {
 		return strings.Replace(echo(port), "exit: south", fmt.Sprintf("routes: [ { when: [ { source: 10.0.%d.0/24 } ], exit: south }, { exit: south } ]", i%256), 1)

@@ -149,11 +149,14 @@ func TestStallingURL(t *testing.T) {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	again := launch(t, g.dir, "reload") // waits for its turn
-	again2 := launch(t, g.dir, "plan", "-c", server.URL)
+	planned := launch(t, g.dir, "plan", "-c", server.URL)
 	<-asked // of plan
 	g.terminate()
-	for _, waits := range []*gateway{again, again2} {
+	for _, waits := range []*gateway{again, planned} {
 		waits.signal(syscall.SIGINT)
 		waits.end(patience)
+	}
+	if strings.Contains(g.stderr.String(), refusedEvent) {
+		t.Errorf("what was given up was refused:\n%s", g.stderr)
 	}
 }

@@ -90,6 +90,10 @@ func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (*h1.Peer,
 		l.idle = l.idle[:n-1]
 		p.idling--
 		p.mu.Unlock()
+		if peer.Leaves() { // it was asked to a moment ago, and Lost has not come to it yet
+			l.retire(peer, "drain")
+			return p.get(ctx, o, about)
+		}
 		return peer, nil
 	}
 	if l.open < int(limits.Pool) {

@@ -301,6 +301,9 @@ func (p *Peer) Reusable() bool {
 		len(t.Buffered()) == 0 && !t.Broken() && p.link.Scope.Err() == nil
 }
 
+// Leaves reports whether the link was asked to come to an end.
+func (p *Peer) Leaves() bool { return p.leaves.Load() }
+
 // Scope is that of the link.
 func (p *Peer) Scope() *stream.Scope { return p.link.Scope }
 
