@@ -67,6 +67,17 @@ func (c *changing) refuses(faults ...string) {
 	c.counts(faults...)
 }
 
+// refusesFor waits until one more was refused, the event of which matches.
+func (c *changing) refusesFor(pattern string) {
+	c.t.Helper()
+	c.refused++
+	c.stderr.await(c.t, c.gateway, fmt.Sprintf(`(?s)(?:goes on: .*){%d}`, c.refused))
+	if !regexp.MustCompile(fmt.Sprintf(`number %d goes on: .*%s`, c.taken+1, pattern)).MatchString(c.stderr.String()) {
+		c.t.Errorf("no event tells of %s:\n%s", pattern, c.stderr)
+	}
+	c.counts()
+}
+
 // counts checks that it is told what has come of all changes so far; the faults are those of the last one refused.
 func (c *changing) counts(faults ...string) {
 	c.t.Helper()
