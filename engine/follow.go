@@ -109,10 +109,11 @@ func (f *Follower) Begin(ctx context.Context) *Outcome {
 	f.changing.Lock()
 	defer f.changing.Unlock()
 	f.piped = !fetch.IsRemote(f.origin.Name) && f.origin.isPipe()
-	text, _, err := f.read(ctx)
+	text, fresh, err := f.read(ctx)
 	if err != nil {
 		return &Outcome{Err: err}
 	}
+	fresh() // what it is not any more, Run will see
 	o := f.try(ctx, text)
 	f.note(o)
 	return o
@@ -128,7 +129,8 @@ func (f *Follower) Reload(ctx context.Context) *Outcome {
 		return &Outcome{Err: errStopped}
 	}
 	if !fresh() {
-		text, _, err = f.read(ctx)
+		text, fresh, err = f.read(ctx)
+		fresh()
 	}
 	f.tell.Trying()
 	return f.take(ctx, text, err)
