@@ -41,7 +41,7 @@ func TestReloads(t *testing.T) {
 	for range s.long {
 		old = append(old, converse(t, s.steady))
 	}
-	warm := s.changes / 5
+	warm := s.changes / 2 // what changes leave behind is kept for some seconds
 	var before process
 	for i := 1; i <= s.changes; i++ {
 		s.change(i)
