@@ -86,7 +86,26 @@ func (t *Transport) Count(f *stream.Flow) { t.flow = f }
 // got takes note of n bytes that stand in the buffer now.
 func (t *Transport) got(n int) {
 	t.w += n
-	t.received.Add(int64(n))
+	if t.received.Add(int64(n)) == int64(n) && t.Side != telemetry.Client {
+		t.answers(n)
+	}
+}
+
+// sends takes note of n bytes that are sent.
+func (t *Transport) sends(n int) {
+	if t.sent.Add(int64(n)) == int64(n) && t.Side == telemetry.Client {
+		t.answers(n)
+	}
+}
+
+// answers marks when the first bytes go back to who opened the stream: what is told of them is told later. It is called for
+// the first since that was done last.
+//
+//go:noinline
+func (t *Transport) answers(n int) {
+	if n > 0 {
+		t.flow.Sent(0)
+	}
 }
 
 // tell counts what has moved since it did so last.
@@ -295,7 +314,7 @@ func (t *Transport) Loop(step func() bool) error {
 
 // Put writes a, b and c, any of which may be empty, at once.
 func (t *Transport) Put(a, b, c []byte) error {
-	t.sent.Add(int64(len(a) + len(b) + len(c)))
+	t.sends(len(a) + len(b) + len(c))
 	if t.raw() {
 		return t.io.put(t, a, b, c)
 	}

@@ -53,7 +53,7 @@ func (x *transfer) ask(t *Transport, b []byte) error {
 	err := t.sock.rc.Read(x.rfn)
 	rest := x.question
 	x.question = nil
-	t.sent.Add(int64(len(b) - len(rest)))
+	t.sends(len(b) - len(rest))
 	if rest == nil || err != nil {
 		return x.received(err)
 	}

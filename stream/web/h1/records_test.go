@@ -6,7 +6,9 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
+	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
@@ -17,12 +19,25 @@ import (
 // record waits for the record of an exchange.
 func (r *rig) record() telemetry.Record {
 	r.Helper()
+	return r.recordOf(func(rec *telemetry.Record) bool { return rec.Connection != 0 })
+}
+
+// connection waits for the record of a connection that began at the node of that name.
+func (r *rig) connection(at string) telemetry.Record {
+	r.Helper()
+	return r.recordOf(func(rec *telemetry.Record) bool {
+		return rec.Connection == 0 && rec.Path[0].Binding == node(at).String()
+	})
+}
+
+func (r *rig) recordOf(is func(*telemetry.Record) bool) telemetry.Record {
+	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for seq := uint64(0); ; {
 		entries, next, _ := r.host.Log.Since(seq)
 		for _, e := range entries {
-			if e.Record != nil && e.Record.Connection != 0 {
+			if e.Record != nil && is(e.Record) {
 				return *e.Record
 			}
 		}
@@ -95,6 +110,60 @@ func TestRecordsOfBackends(t *testing.T) {
 		}
 		cl.Close()
 		back.close()
+		r.done()
+	}
+}
+
+// TestFirstByte is when connections were answered on: not when somebody looked at them afterwards.
+func TestFirstByte(t *testing.T) {
+	const asks, thinks, stays = 300 * time.Millisecond, 70 * time.Millisecond, 5 * time.Second
+	inBubble(t, func(t *testing.T, r *rig) {
+		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, _ int) {
+			for request(in) != "" {
+				time.Sleep(thinks)
+				say(c, "HTTP/1.1 200 OK\ncontent-length: 2\n\nok")
+			}
+		})
+		c := r.bubbleClient(d)
+		for range 2 {
+			time.Sleep(asks)
+			c.say("GET / HTTP/1.1\n" + host + "\n")
+			c.hear(ok("ok"))
+		}
+		time.Sleep(stays)
+		c.Close()
+		back.close()
+		if got := r.connection("listener").FirstByte; got != asks+thinks {
+			t.Errorf("the client's first byte is said to have come after %v, not %v", got, asks+thinks)
+		}
+		if got := r.connection("pool").FirstByte; got != thinks {
+			t.Errorf("the server's first byte is said to have come after %v, not %v", got, thinks)
+		}
+	})
+}
+
+// TestFirstByteAtOnce is that it is known as soon as it was sent.
+func TestFirstByteAtOnce(t *testing.T) {
+	for _, o := range over {
+		r := &rig{t, webtest.NewHost()}
+		c := r.client(o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+		known := func() (first time.Duration) {
+			r.host.Scopes(func(s *stream.Scope) { first = s.Record().FirstByte })
+			return first
+		}
+		if got := known(); got != 0 {
+			t.Errorf("%s: before it was asked, %v", o.name, got)
+		}
+		c.ask(1)
+		first := known()
+		if first == 0 {
+			t.Errorf("%s: it is not known", o.name)
+		}
+		c.ask(busy)
+		c.Close()
+		if got := r.connection("listener").FirstByte; got != first {
+			t.Errorf("%s: it was %v, then %v", o.name, first, got)
+		}
 		r.done()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,7 @@ var deeps = conn.NewDeeps(64)
 //go:noinline
 func (v *serving) turn(err error) {
 	switch {
-	case err != nil && again(v.t, &v.nudged, err, v.waitOver):
+	case err != nil && v.waits(err):
 		return
 	case err != nil:
 		v.over, v.err = true, v.ended(err)
@@ -170,14 +171,13 @@ func (v *serving) look() {
 	}
 }
 
-// leave ends the connection after the exchange that is under way.
+// leave ends the connection after the exchange that is under way, or that has begun to come: see waits.
 func (v *serving) leave() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.leaving = true
 	if v.current == nil {
-		v.scope.Closes(telemetry.Gateway, "drain")
-		v.t.StopRecv()
+		nudge(v.t, &v.nudged)
 	}
 }
 
@@ -187,8 +187,19 @@ func (v *serving) leaves() bool {
 	return v.leaving
 }
 
-// waitOver reports whether no further request is waited for.
-func (v *serving) waitOver() bool { return v.t.Late() || v.scope.Err() != nil || v.leaves() }
+// waits reports whether a request is still waited for, although waiting has failed with err, because it was nudged. Who
+// leaves waits no more, unless some of a request has come: that is served. Only who receives can tell, and it does so here.
+func (v *serving) waits(err error) bool {
+	v.mu.Lock() // so that nobody nudges meanwhile
+	defer v.mu.Unlock()
+	if !again(v.t, &v.nudged, err, v.waitOver) {
+		return false
+	}
+	return !v.leaving || len(v.t.Buffered()) > 0 || v.t.Stirs()
+}
+
+// waitOver reports whether no request is waited for, whatever has come of one.
+func (v *serving) waitOver() bool { return v.t.Late() || v.scope.Err() != nil }
 
 // begins and ends enclose an exchange.
 func (v *serving) begins(x *exchange) {
@@ -223,7 +234,8 @@ func (v *serving) ended(err error) error {
 	case v.t.Late():
 		v.scope.Closes(telemetry.Gateway, "idle timeout")
 		return nil
-	case v.leaves():
+	case errors.Is(err, os.ErrDeadlineExceeded) && v.leaves():
+		v.scope.Closes(telemetry.Gateway, "drain")
 		return nil
 	case err == io.EOF && len(v.t.Buffered()) == 0:
 		v.scope.Closes(telemetry.Client, "fin")
@@ -252,8 +264,10 @@ func (v *serving) steps() bool {
 			v.seen = 0
 			v.t.Free()
 			v.t.Expect(v.scope.Limits().Idle)
-			v.over = v.leaves()
-			return !v.over
+			if v.leaves() {
+				nudge(v.t, &v.nudged) // more may have come
+			}
+			return true
 		}
 		x, err := v.parse(b)
 		switch {
