@@ -44,12 +44,7 @@ func TestANewerFileIsNotKeptWaiting(t *testing.T) {
 	}}
 	t.Cleanup(func() { net.DefaultResolver = before })
 	name := filepath.Join(t.TempDir(), "zilla.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := writer(t, name)
 	write(serving("one"))
 	f := follow(t, name)
 	write("name: test\nbindings:\n  two: { type: tcp, kind: server, options: { host: slow.example, port: 0 }, exit: end }\n  end: { type: echo, kind: server }\n")

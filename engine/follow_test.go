@@ -102,12 +102,7 @@ func serving(name string) string {
 // TestRefusedOnce tells the fault of a file once that Reload has read before anybody has looked, and takes the next one.
 func TestRefusedOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "zilla.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := writer(t, name)
 	write(serving("one"))
 	f := begin(t, name)
 	write("bindings: 7\n")
@@ -131,12 +126,7 @@ func TestRefusedOnce(t *testing.T) {
 // TestReloadThatIsGivenUp tries nothing, and refuses nothing.
 func TestReloadThatIsGivenUp(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "zilla.yaml")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	write := writer(t, name)
 	write(serving("one"))
 	f := begin(t, name)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -178,14 +168,19 @@ func TestBeginWhileItIsWritten(t *testing.T) {
 	f.serves("two", "end")
 }
 
-func TestFollowAFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "zilla.yaml")
-	write := func(text string) {
+// writer writes the file of that name.
+func writer(t *testing.T, name string) func(text string) {
+	return func(text string) {
 		t.Helper()
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestFollowAFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "zilla.yaml")
+	write := writer(t, name)
 	f := follow(t, name) // which is not there
 	f.serves()
 	write(serving("one"))
