@@ -84,6 +84,7 @@ func (c *changing) counts(faults ...string) {
 type changedStatus struct {
 	Generation int
 	Ready      bool
+	Loaded     time.Time
 	Refused    struct {
 		Faults []string
 		Times  int
