@@ -456,7 +456,7 @@ func TestDumpThatNobodyReads(t *testing.T) {
 		d := launchCmd(t, cmd, g.dir)
 		d.stderr.await(t, d, "watching")
 		converse(t, port).end()
-		time.Sleep(100 * time.Millisecond) // until it is stuck
+		time.Sleep(300 * time.Millisecond) // until it is stuck
 		return d
 	}
 	leaves := func(d *gateway) {
@@ -468,7 +468,7 @@ func TestDumpThatNobodyReads(t *testing.T) {
 	d := dump()
 	d.signal(syscall.SIGINT)
 	leaves(d)
-	leaves(dump("--for", "500ms"))
+	leaves(dump("--for", "1s"))
 	d = dump("--json")
 	d.signal(syscall.SIGTERM)
 	time.Sleep(100 * time.Millisecond)
