@@ -72,7 +72,7 @@ func TestAnswers(t *testing.T) {
 		status         int
 		kind, body     string
 	}{
-		{"GET", "/v1/status", 200, "application/json", `{"pid":4711,"version":"1.2.3","started":"1970-01-01T00:00:00Z","config":"zilla.yaml","generation":1,"loaded":"1970-01-01T00:00:01Z","refused":null,"ready":true,"draining":false,"connections":3,"capacity":10,"turned_away":0}` + "\n"},
+		{"GET", "/v1/status", 200, "application/json", `{"pid":4711,"version":"1.2.3","started":"1970-01-01T00:00:00Z","config":"zilla.yaml","generation":1,"loaded":"1970-01-01T00:00:01Z","refused":null,"ready":true,"empty":false,"draining":false,"connections":3,"capacity":10,"turned_away":0}` + "\n"},
 		{"GET", "/v1/metrics?format=prometheus", 200, "text/plain; version=0.0.4; charset=utf-8", "# HELP engine_workers_usage In use\n# TYPE engine_workers_usage gauge\nengine_workers_usage 3\n" +
 			"# HELP stream_opens_sent_total Streams that were opened back to who opened them\n# TYPE stream_opens_sent_total counter\nstream_opens_sent_total{namespace=\"default\",binding=\"north\"} 0\n"},
 		{"GET", "/v1/logs", 200, "application/x-ndjson", logs},
@@ -384,8 +384,12 @@ func TestRubbishHoldsNothing(t *testing.T) {
 	}
 	last := all[len(all)-1]
 	last.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := last.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("one too many was not turned away: %v", err)
+	answer, err = http.ReadResponse(bufio.NewReader(last), nil)
+	if err != nil || answer.StatusCode != 503 || !answer.Close {
+		t.Fatalf("one too many was not turned away: %v, %v", err, answer)
+	}
+	if text, err := io.ReadAll(answer.Body); err != nil || string(text) != tooMany {
+		t.Errorf("%v: %s", err, text)
 	}
 	for _, c := range all {
 		c.Close()
@@ -393,6 +397,104 @@ func TestRubbishHoldsNothing(t *testing.T) {
 	stop()
 	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "64 clients are connected to "+filepath.Join(dir, "admin.sock")+", as many as may be") {
 		t.Errorf("the log has\n%s", text)
+	}
+}
+
+const tooMany = `{"error":"64 clients are connected to this gateway, as many as may be: one of them has to end first"}` + "\n"
+
+// TestTurnedAway tells each client why, whatever it asks for, until there is room again.
+func TestTurnedAway(t *testing.T) {
+	dir, stop := serve(t, newSource())
+	var all []net.Conn
+	dial := func() {
+		c, err := net.Dial("unix", filepath.Join(dir, "admin.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	for range 64 {
+		dial()
+	}
+	c := admin.Dial(dir)
+	for range 100 { // one after the other
+		for _, ask := range []func() error{
+			func() error { _, err := c.Status(t.Context()); return err },
+			func() error {
+				_, err := c.Plan(t.Context(), admin.Draft{Text: strings.Repeat("#", 1<<20)})
+				return err
+			},
+		} {
+			if err := ask(); err == nil || !strings.Contains(tooMany, `"`+err.Error()+`"`) {
+				t.Fatalf("it ends with %v", err)
+			}
+		}
+	}
+	for range 200 { // more than are told, who say nothing
+		dial()
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	for {
+		_, err := c.Status(t.Context())
+		if err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for range 70 {
+		dial()
+	}
+	began := time.Now()
+	if stop(); time.Since(began) > 5*time.Second {
+		t.Error("who is turned away keeps the gateway from its end")
+	}
+	for _, c := range all {
+		c.Close()
+	}
+}
+
+// TestFollowersLeaveRoom for others.
+func TestFollowersLeaveRoom(t *testing.T) {
+	s := newSource()
+	s.log.Event(&telemetry.Event{ID: "first"})
+	dir, _ := serve(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	following, over := make(chan bool), make(chan error)
+	for range 32 {
+		go func() {
+			over <- admin.Dial(dir).Logs(ctx, 0, true, func(admin.Entry) error { following <- true; return nil })
+		}()
+	}
+	for range 32 {
+		<-following
+	}
+	c := admin.Dial(dir)
+	const want = "32 clients follow this gateway, as many as may be: one of them has to end first"
+	if err := c.Logs(t.Context(), 0, true, nil); err == nil || err.Error() != want {
+		t.Errorf("one more who follows: %v", err)
+	}
+	if _, err := c.Dump(t.Context(), admin.Dump{}); err == nil || err.Error() != want {
+		t.Errorf("one more who dumps: %v", err)
+	}
+	n := 0
+	if err := c.Logs(t.Context(), 0, false, func(admin.Entry) error { n++; return nil }); err != nil || n != 1 {
+		t.Errorf("who does not follow sees %d entries, %v", n, err)
+	}
+	cancel()
+	for range 32 {
+		<-over
+	}
+	enough := errors.New("enough")
+	for { // the gateway may still look at who has left
+		err := c.Logs(t.Context(), 0, true, func(admin.Entry) error { return enough })
+		if err == enough {
+			return
+		}
+		if err.Error() != want {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gozilla/config"
@@ -42,7 +43,8 @@ type Gateway interface {
 
 // An API answers requests about a gateway.
 type API struct {
-	source Gateway
+	source    Gateway
+	following atomic.Int64 // who follow logs or records, or dump
 }
 
 // Handler makes the API of a gateway.
@@ -97,6 +99,17 @@ func bound(w http.ResponseWriter, r *http.Request, takesBody bool) {
 		_ = control.SetReadDeadline(time.Now().Add(rubbishTime))
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
+}
+
+// follow lets somebody follow, unless as many do as may, who then is answered. Who follows calls leave at the end.
+func (a *API) follow(w http.ResponseWriter) (leave func(), ok bool) {
+	leave = func() { a.following.Add(-1) }
+	if a.following.Add(1) > followers {
+		leave()
+		fail(w, http.StatusServiceUnavailable, "%d clients follow this gateway, as many as may be: one of them has to end first", followers)
+		return nil, false
+	}
+	return leave, true
 }
 
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ type Draft struct {
 // Changed is what came of a configuration, or would.
 type Changed struct {
 	Generation int64          `json:"generation"`       // of the configuration in service
+	Loaded     time.Time      `json:"loaded"`           // when that was put in service
 	Change     *engine.Change `json:"change,omitempty"` // nil if the configuration is refused
 	Error      string         `json:"error,omitempty"`  // why it is, in a line; "" if it is not
 	Faults     []string       `json:"faults,omitempty"` // each as file:line:column: what is wrong
@@ -40,14 +41,19 @@ func (a *API) plan(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), changeTime)
 	defer cancel()
 	o := a.source.Compare(ctx, config.Source{Name: d.Name, Text: []byte(d.Text)}, engine.Options{Folder: d.Folder})
-	a.changed(w, o, d.Color)
+	c := a.changed(o, d.Color)
+	if o.Err != nil && o.Plan != nil && o.Plan.Report.Err() == nil && o.Plan.Empty() {
+		c.Error = d.Name + ": " + c.Error // else nothing in it tells which file is meant
+		c.Faults = []string{c.Error}
+	}
+	reply(w, http.StatusOK, c)
 }
 
 func (a *API) reload(w http.ResponseWriter, r *http.Request) {
 	allow(w)
 	ctx, cancel := context.WithTimeout(r.Context(), changeTime)
 	defer cancel()
-	a.changed(w, a.source.Reload(ctx), r.URL.Query().Get("color") == "true")
+	reply(w, http.StatusOK, a.changed(a.source.Reload(ctx), r.URL.Query().Get("color") == "true"))
 }
 
 // allow gives an answer the time that a change may take.
@@ -55,9 +61,9 @@ func allow(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(changeTime + writeTime))
 }
 
-// changed answers with what came of a configuration.
-func (a *API) changed(w http.ResponseWriter, o *engine.Outcome, color bool) {
-	c := Changed{Generation: a.source.Generation(), Change: o.Change, Faults: o.Faults()}
+// changed is what came of a configuration.
+func (a *API) changed(o *engine.Outcome, color bool) *Changed {
+	c := &Changed{Generation: a.source.Generation(), Loaded: a.source.Status().Loaded, Change: o.Change, Faults: o.Faults()}
 	if o.Err != nil {
 		c.Error = c.Faults[0]
 	}
@@ -66,5 +72,5 @@ func (a *API) changed(w http.ResponseWriter, o *engine.Outcome, color bool) {
 		_ = o.Plan.Report.Write(&b, color) // a builder takes everything
 		c.Report = b.String()
 	}
-	reply(w, http.StatusOK, c)
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"gozilla/admin"
 	"gozilla/config"
@@ -14,11 +15,14 @@ import (
 func (s *source) Generation() int64 { return 3 }
 
 // Compare is part of admin.Gateway: it has a change for good text, and a fault for bad.
-func (s *source) Compare(_ context.Context, c config.Source, o engine.Options) *engine.Outcome {
+func (s *source) Compare(ctx context.Context, c config.Source, o engine.Options) *engine.Outcome {
 	if string(c.Text) == "bad" {
 		r := &config.Report{}
 		r.Errorf(config.Pos{File: c.Name, Line: 1, Column: 2}, "it is bad")
 		return &engine.Outcome{Plan: &engine.Plan{Report: r}, Err: r.Err()}
+	}
+	if len(c.Text) == 0 {
+		return &engine.Outcome{Plan: engine.Load(ctx, c, o), Err: errors.New("the configuration is missing or empty")}
 	}
 	return &engine.Outcome{Change: &engine.Change{Components: []engine.ComponentChange{{Name: c.Name, Why: o.Folder, Does: engine.Adds}}}}
 }
@@ -40,6 +44,13 @@ func TestPlanAndReload(t *testing.T) {
 	got, err = c.Plan(t.Context(), admin.Draft{Name: "new.yaml", Text: "bad"})
 	if err != nil || got.Change != nil || got.Error != "new.yaml:1:2: it is bad" || len(got.Faults) != 1 || got.Report != "new.yaml:1:2: it is bad\n" {
 		t.Errorf("the plan is %+v, %v", got, err)
+	}
+	got, err = c.Plan(t.Context(), admin.Draft{Name: "none.yaml"})
+	if want := "none.yaml: the configuration is missing or empty"; err != nil || got.Error != want || len(got.Faults) != 1 || got.Faults[0] != want {
+		t.Errorf("the plan is %+v, %v", got, err)
+	}
+	if !got.Loaded.Equal(time.Unix(1, 0)) {
+		t.Errorf("it is in service since %v", got.Loaded)
 	}
 	got, err = c.Reload(t.Context(), false)
 	if err != nil || got.Error != "the configuration is missing or empty" || got.Generation != 3 || got.Report != "" {

@@ -32,34 +32,24 @@ type Filter struct {
 
 const (
 	defaultLimit = 1000
-	maxLimit     = 10_000
+	// MaxLimit is how many connections are listed at most.
+	MaxLimit = 10_000
 )
 
 // settle reads what the filter says.
 func (f *Filter) settle() error {
 	f.Limit = cmp.Or(f.Limit, defaultLimit)
-	if f.Limit < 1 || f.Limit > maxLimit {
-		return fmt.Errorf("the limit must be from 1 to %d", maxLimit)
+	if f.Limit < 1 || f.Limit > MaxLimit {
+		return fmt.Errorf("the limit must be from 1 to %d", MaxLimit)
 	}
 	if f.Source == "" {
 		return nil
 	}
 	var err error
-	if f.network, err = parseNetwork(f.Source); err != nil {
-		return fmt.Errorf("source must be a network like 10.0.0.0/8 or an address, not %q", f.Source)
+	if f.network, err = ParseSource(f.Source); err != nil {
+		return fmt.Errorf("source must be %w", err)
 	}
 	return nil
-}
-
-func parseNetwork(s string) (netip.Prefix, error) {
-	if strings.Contains(s, "/") {
-		return netip.ParsePrefix(s)
-	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	return addr.Unmap().Prefix(addr.Unmap().BitLen())
 }
 
 // any reports whether every connection fits.
@@ -103,7 +93,7 @@ func (f Filter) List(h *stream.Host) (Connections, error) {
 			}
 		}
 		total++
-		if found = append(found, s); len(found) >= 2*maxLimit {
+		if found = append(found, s); len(found) >= 2*MaxLimit {
 			newest()
 		}
 	})
@@ -147,7 +137,7 @@ func (a *API) connections(w http.ResponseWriter, r *http.Request) {
 	if s := query.Get("limit"); s != "" {
 		var err error
 		if f.Limit, err = strconv.Atoi(s); err != nil || f.Limit == 0 {
-			fail(w, http.StatusBadRequest, "limit must be a number from 1 to %d, not %q", maxLimit, s)
+			fail(w, http.StatusBadRequest, "limit must be a number from 1 to %d, not %q", MaxLimit, s)
 			return
 		}
 	}

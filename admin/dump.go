@@ -49,6 +49,11 @@ func (a *API) dump(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
+	leave, ok := a.follow(w)
+	if !ok {
+		return
+	}
+	defer leave()
 	watcher, err := a.source.Watch(engine.Filter{Binding: d.Binding, Source: d.Source})
 	switch {
 	case errors.Is(err, engine.TooMany{}):

@@ -181,7 +181,7 @@ func TestDumpAnswers(t *testing.T) {
 	f(h, "POST", "source=x", 400, `source must be a network like 10.0.0.0/8, or an address, not \"x\"`)
 	f(h, "POST", "for=-1s", 400, `for must be a duration like 30s, not \"-1s\"`)
 	f(h, "POST", "bytes=0", 400, `bytes must be a number of at least 1, not \"0\"`)
-	f(admin.Handler(newSource()), "POST", "", 429, "8 clients watch already, as many as may")
+	f(admin.Handler(newSource()), "POST", "", 429, engine.TooMany{}.Error())
 }
 
 func TestParseSource(t *testing.T) {

@@ -32,6 +32,13 @@ func (a *API) entries(w http.ResponseWriter, r *http.Request, wanted func(*telem
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
+	if follow {
+		leave, ok := a.follow(w)
+		if !ok {
+			return
+		}
+		defer leave()
+	}
 	log := a.source.Host().Log
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := &lines{w: w, control: http.NewResponseController(w)}

@@ -21,7 +21,8 @@ func Reference() string {
 		"curl --unix-socket .zilla/engine/admin.sock -X DELETE http://gozilla/v1/connections/7\n```\n\n" +
 		"What begins with /v1/ keeps its meaning: values may be added, none is taken away. No GET changes anything. A request that is not " +
 		"taken is answered with a status from 400 on and `{\"error\":\"why\"}`. A parameter or a value that is not known is a fault (400), and so is a path (404) " +
-		"or a method (405). A body may have " + fmt.Sprintf("%d MiB", bodyBytes>>20) + ". At most " + fmt.Sprint(clients) + " clients are served at once.\n")
+		"or a method (405). A body may have " + fmt.Sprintf("%d MiB", bodyBytes>>20) + ". At most " + fmt.Sprint(clients) + " clients are served at once, and of those that follow logs or records, or dump, at most " +
+		fmt.Sprint(followers) + ", so that there is room for others: one more is answered with 503.\n")
 	for _, e := range endpoints {
 		e.describe(&b)
 	}
@@ -56,7 +57,7 @@ var samples = map[string]any{
 		Connections: 3, Capacity: 10_000,
 	},
 	"/v1/bindings": engine.Graph{Bindings: []engine.GraphBinding{{
-		Namespace: "example", Name: "north", Type: "tcp", Kind: "server", Entry: true, Listeners: []string{"127.0.0.1:7001"}, Digest: "5e884898da280471",
+		Namespace: "example", Name: "north", Type: "tcp", Kind: "server", Entry: true, Listeners: []string{"127.0.0.1:7001"}, Digest: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
 		Exits: []engine.GraphExit{
 			{Route: "routes[0]", When: "source 10.0.0.0/8", To: "example:blue"},
 			{Route: "exit", To: "example:green"},

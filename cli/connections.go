@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -18,17 +19,23 @@ var connectionsCommand = &command{
 		"the gateway. With --close, a connection is closed: its peers see that it was cut off, and its record tells that it was closed by admin.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		var o connectionsOptions
+		var limit int
 		p := &propertyFlags{}
 		fs.StringVar(&o.filter.Binding, "binding", "", "Show only those that go through this `BINDING`, NAME or NAMESPACE:NAME.")
 		fs.StringVar(&o.filter.Namespace, "namespace", "", "Show only those that go through a binding of this `NAMESPACE`.")
 		fs.StringVar(&o.filter.Source, "source", "", "Show only those that come from this `NETWORK` or address.")
-		fs.IntVar(&o.filter.Limit, "limit", 0, "Show at most `N`, the newest. By default 1000.")
+		fs.IntVar(&limit, "limit", anyLimit, "Show at most `N`, the newest. By default 1000.")
 		fs.StringVar(&o.close, "close", "", "Close the connection with this `ID`, the number that stands first.")
 		fs.BoolVar(&o.json, "json", false, "Show a JSON object.")
 		p.declare(fs)
 		return func(ctx context.Context, env *Env, args []string) error {
 			if len(args) > 0 {
 				return usagef("it takes no arguments")
+			}
+			if limit != anyLimit && (limit < 1 || limit > admin.MaxLimit) {
+				return usagef("the limit must be from 1 to %d", admin.MaxLimit)
+			} else if limit != anyLimit {
+				o.filter.Limit = limit
 			}
 			if err := o.check(); err != nil {
 				return err
@@ -47,6 +54,9 @@ var connectionsCommand = &command{
 		"gozilla connections --json | jq '.connections[].source'"},
 }
 
+// anyLimit is the limit that no flag has set.
+const anyLimit = math.MinInt
+
 // connectionsOptions are the flags of gozilla connections.
 type connectionsOptions struct {
 	filter admin.Filter
@@ -57,8 +67,10 @@ type connectionsOptions struct {
 }
 
 func (o *connectionsOptions) check() error {
-	if o.filter.Limit < 0 {
-		return usagef("the limit must be at least 1")
+	if o.filter.Source != "" {
+		if _, err := admin.ParseSource(o.filter.Source); err != nil {
+			return usagef("the source must be %w", err)
+		}
 	}
 	if o.close == "" {
 		return nil

@@ -84,7 +84,7 @@ func (o *dumpOptions) read(source, bytes string) (err error) {
 	if bytes != "" {
 		var ok bool
 		if o.Bytes, ok = parseBytes(bytes); !ok {
-			return usagef("the bytes must be a number, such as 1000, 10MB or 512KiB, not %q", bytes)
+			return usagef("the bytes must be a number of at least 1, such as 1000, 10MB or 512KiB, not %q", bytes)
 		}
 	}
 	return nil
@@ -120,6 +120,11 @@ func runDump(ctx context.Context, env *Env, dir string, o dumpOptions) error {
 		return err
 	}
 	defer d.Close()
+	return inTime(ctx, env, o.For, d.Close, func() error { return o.show(env, d) })
+}
+
+// show shows a dump to its end.
+func (o *dumpOptions) show(env *Env, d *admin.Dumping) error {
 	to, closing, err := o.open(env)
 	if err != nil {
 		return err
@@ -140,7 +145,7 @@ func runDump(ctx context.Context, env *Env, dir string, o dumpOptions) error {
 		err = dumpError(failed)
 	}
 	fmt.Fprintf(env.Stderr, "gozilla: %s, %s of data, %d lost\n", counted(chunks, "chunk"), counted(bytes, "byte"), lost)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) {
 		return nil // that is how it ends
 	}
 	return err

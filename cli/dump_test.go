@@ -222,7 +222,7 @@ func TestDumpOptions(t *testing.T) {
 	f(dumpOptions{json: true, file: "x"}, "", "", "packets and JSON cannot be asked for together")
 	f(dumpOptions{Dump: admin.Dump{For: -1}}, "", "", "the duration cannot be negative")
 	f(dumpOptions{}, "x", "", `the source must be a network like 10.0.0.0/8, or an address, not "x"`)
-	f(dumpOptions{}, "", "10 apples", `the bytes must be a number, such as 1000, 10MB or 512KiB, not "10 apples"`)
+	f(dumpOptions{}, "", "10 apples", `the bytes must be a number of at least 1, such as 1000, 10MB or 512KiB, not "10 apples"`)
 }
 
 func TestParseBytes(t *testing.T) {

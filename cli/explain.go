@@ -43,7 +43,7 @@ var explainCommand = &command{
 			return nil
 		})
 		fs.StringVar(&x.cert, "cert", "", "A `FILE` with the certificate that the client shows by TLS, and those that vouch for it (PEM).")
-		fs.BoolVar(&x.json, "json", false, "Show the answer as JSON.")
+		fs.BoolVar(&x.json, "json", false, "Show the answer, or the faults of the configuration, as JSON.")
 		return x.run
 	},
 	examples: []string{
@@ -66,6 +66,31 @@ func (p *planner) declare(fs *flag.FlagSet) {
 	p.properties.declare(fs)
 }
 
+// unusable is what --json shows of files that cannot be used.
+type unusable struct {
+	Faults []finding `json:"faults"`
+}
+
+// faulty shows the faults of a file.
+func (p *planner) faulty(env *Env, r *config.Report) error {
+	if !p.json {
+		r.Write(env.Stderr, env.IsTerminal(env.Stderr))
+	} else if err := writeJSON(env, unusable{findings(r)}); err != nil {
+		return err
+	}
+	return errShown
+}
+
+// unread tells why there is no file to look for faults in.
+func (p *planner) unread(env *Env, name string, err error) error {
+	if !p.json {
+		return err
+	}
+	r := &config.Report{}
+	r.Errorf(config.Pos{File: name}, "%v", err)
+	return p.faulty(env, r)
+}
+
 // load reads the configuration. Its faults are shown if it cannot be used.
 func (p *planner) load(ctx context.Context, env *Env) (*engine.Explainer, error) {
 	s := defaultSettings()
@@ -77,15 +102,14 @@ func (p *planner) load(ctx context.Context, env *Env) (*engine.Explainer, error)
 	}
 	text, err := fetch.Read(ctx, p.config, fetch.Options{Max: config.MaxText, Authorization: s.authorization})
 	if err != nil {
-		return nil, err
+		return nil, p.unread(env, p.config, err)
 	}
 	plan := engine.Load(ctx, config.Source{Name: p.config, Text: text, Env: env.LookupEnv}, engine.Options{Authorization: s.authorization})
 	switch {
 	case plan.Report.Err() != nil:
-		plan.Report.Write(env.Stderr, env.IsTerminal(env.Stderr))
-		return nil, errShown
+		return nil, p.faulty(env, plan.Report)
 	case plan.Empty():
-		return nil, fmt.Errorf("%s: the configuration is missing or empty", p.config)
+		return nil, p.unread(env, p.config, fmt.Errorf("%s: the configuration is missing or empty", p.config))
 	}
 	return plan.Explainer(), nil
 }

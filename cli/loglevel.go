@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 
 	"gozilla/admin"
 )
@@ -19,6 +20,9 @@ var logLevelCommand = &command{
 		return func(ctx context.Context, env *Env, args []string) error {
 			if len(args) > 1 {
 				return usagef("one level at a time")
+			}
+			if len(args) == 1 && new(slog.LevelVar).UnmarshalText([]byte(args[0])) != nil {
+				return usagef("the level must be debug, info, warn or error, not %q", args[0])
 			}
 			dir, err := directoryOf(p)
 			if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"gozilla/admin"
@@ -27,8 +28,10 @@ func runLogs(ctx context.Context, env *Env, dir string, o logsOptions) error {
 	if o.access != "" && o.events {
 		return fmt.Errorf("the format %s has no form for events", o.access)
 	}
-	err := admin.Dial(dir).Logs(ctx, 0, o.follow, func(e admin.Entry) error { return o.show(env, e) })
-	if o.follow && ctx.Err() != nil {
+	err := inTime(ctx, env, 0, func() {}, func() error {
+		return admin.Dial(dir).Logs(ctx, 0, o.follow, func(e admin.Entry) error { return o.show(env, e) })
+	})
+	if o.follow && errors.Is(err, context.Canceled) {
 		return nil // that is how it ends
 	}
 	return err

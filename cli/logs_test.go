@@ -73,7 +73,7 @@ func (g *testGateway) Watch(engine.Filter) (*engine.Watcher, error) { return nil
 // runGateway runs a gateway with a little to show, until the test ends.
 func runGateway(t *testing.T) (*testGateway, string) {
 	t.Helper()
-	g := &testGateway{log: telemetry.NewLog(nil, 16, false), status: admin.Status{PID: 1}}
+	g := &testGateway{log: telemetry.NewLog(nil, 16, false), status: admin.Status{PID: 1, Loaded: time.Date(2001, 2, 3, 14, 5, 6, 0, time.Local)}}
 	g.host = stream.NewHost(stream.DefaultLimits(), g.log)
 	g.metrics.Add("default", "north_tcp_server", &g.north, nil)
 	g.metrics.Add("other", "south", &telemetry.Streams{}, nil)

@@ -38,7 +38,7 @@ func runMetrics(ctx context.Context, env *Env, dir string, o metricsOptions) err
 		return keep(samples)
 	}
 	if o.watch {
-		return watchMetrics(ctx, env, o, fetch)
+		return inTime(ctx, env, 0, func() {}, func() error { return watchMetrics(ctx, env, o, fetch) })
 	}
 	samples, err := fetch()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"gozilla/admin"
 	"gozilla/config"
@@ -129,7 +130,7 @@ func (o *changeOptions) write(env *Env, c *admin.Changed, refused string) error 
 		return nil
 	}
 	if c.Change.Nothing() && !o.all {
-		_, err := fmt.Fprintln(env.Stdout, "nothing changes")
+		_, err := fmt.Fprintf(env.Stdout, "nothing changes: configuration %d is in service since %s\n", c.Generation, lately(c.Loaded, time.Now()))
 		return err
 	}
 	var b strings.Builder

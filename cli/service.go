@@ -45,7 +45,9 @@ func (s *starter) notifyReady() {
 
 // inherit hands the sockets to the engine that systemd has opened.
 func (s *starter) inherit() {
-	listeners, err := systemd.Listeners()
-	s.notify(err)
+	listeners, errs := systemd.Listeners()
+	for _, err := range errs {
+		s.notify(err)
+	}
 	s.engine.Inherit(listeners)
 }

@@ -267,6 +267,7 @@ func (s *starter) serve(ctx context.Context) error {
 	case first.Plan == nil:
 		return first.Err
 	case first.Plan.Empty() && first.Err == nil:
+		s.state.empty.Store(true)
 		s.log.Warn("nothing is served: the configuration is missing or empty", "config", s.settings.config)
 	}
 	s.show(first.Plan.Report)
@@ -329,6 +330,7 @@ func (s *starter) Tried(o *engine.Outcome) {
 	if o.Err != nil {
 		return
 	}
+	s.state.empty.Store(o.Plan.Empty())
 	if o.Change.Nothing() {
 		s.log.Info("the configuration was read again, nothing has changed")
 	}

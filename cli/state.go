@@ -14,7 +14,7 @@ import (
 )
 
 // state is how far the process is.
-type state struct{ ready, draining atomic.Bool }
+type state struct{ ready, empty, draining atomic.Bool }
 
 // Status is part of admin.Source.
 func (s *starter) Status() admin.Status {
@@ -22,7 +22,7 @@ func (s *starter) Status() admin.Status {
 	status := admin.Status{
 		PID: os.Getpid(), Version: Version, Started: s.started, Config: s.settings.config,
 		Generation: int(now.Generation), Loaded: now.Loaded,
-		Ready: s.state.ready.Load(), Draining: s.state.draining.Load(),
+		Ready: s.state.ready.Load(), Empty: s.state.empty.Load(), Draining: s.state.draining.Load(),
 		Connections: slots.Used(), Capacity: slots.Max(), TurnedAway: slots.Refused(),
 	}
 	if now.Refused != nil {

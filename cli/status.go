@@ -82,7 +82,7 @@ func (o *overall) facts(now time.Time) *table {
 		t.add("generation", fmt.Sprintf("%d, since %s", o.Generation, moment(o.Loaded, now)))
 	}
 	t.add("started", moment(o.Started, now))
-	t.add("state", o.state())
+	t.add("state", o.State())
 	connections := fmt.Sprintf("%d of %d", o.Connections, o.Capacity)
 	if o.TurnedAway > 0 {
 		connections += fmt.Sprintf(", %d turned away", o.TurnedAway)
@@ -97,16 +97,6 @@ func (o *overall) facts(now time.Time) *table {
 	return t
 }
 
-func (o *overall) state() string {
-	switch {
-	case o.Draining:
-		return "draining"
-	case o.Ready:
-		return "ready"
-	}
-	return "starting"
-}
-
 func times(n int) string {
 	if n == 1 {
 		return "once"
@@ -117,6 +107,15 @@ func times(n int) string {
 // moment is a time for people, and how long ago that is.
 func moment(at, now time.Time) string {
 	return fmt.Sprintf("%s (%s ago)", at.Local().Format(time.DateTime), age(now.Sub(at)))
+}
+
+// lately is moment without the day, if that is today.
+func lately(at, now time.Time) string {
+	text := moment(at, now)
+	if day, ok := strings.CutPrefix(text, now.Local().Format(time.DateOnly)+" "); ok {
+		return day
+	}
+	return text
 }
 
 // age is a duration in its two largest units.

@@ -24,7 +24,7 @@ var testCommand = &command{
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		t := &tester{}
 		t.declare(fs)
-		fs.BoolVar(&t.json, "json", false, "Show what came of the tests as JSON.")
+		fs.BoolVar(&t.json, "json", false, "Show what came of the tests, or the faults of the files, as JSON.")
 		return t.run
 	},
 	examples: []string{"gozilla test", "gozilla test -c zilla.yaml", "gozilla test -c etc/zilla.yaml etc/more.test.yaml --json"},
@@ -195,11 +195,10 @@ func (t *tester) run(ctx context.Context, env *Env, args []string) error {
 	r := &config.Report{}
 	cases, err := readTests(ctx, env, r, name, explainer)
 	if err != nil {
-		return err
+		return t.unread(env, name, err)
 	}
 	if r.Err() != nil {
-		r.Write(env.Stderr, env.IsTerminal(env.Stderr))
-		return errShown
+		return t.faulty(env, r)
 	}
 	o := outcome{Tests: []result{}}
 	for i := range cases {

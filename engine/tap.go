@@ -90,7 +90,7 @@ func (e *NoBinding) Error() string {
 type TooMany struct{}
 
 func (TooMany) Error() string {
-	return fmt.Sprintf("%d clients watch already, as many as may", Watchers)
+	return fmt.Sprintf("%d dumps run already, as many as may be", Watchers)
 }
 
 // taps are the edges that are watched, and by whom.

@@ -180,6 +180,29 @@ func TestRubbishAtTheAdminSocket(t *testing.T) {
 	}
 }
 
+// Many who follow leave room for others, and one too many is told why.
+func TestManyFollow(t *testing.T) {
+	g := start(t, echo(freePort(t)))
+	var all []*gateway
+	for range 32 {
+		l := launch(t, g.dir, "logs", "--follow")
+		l.stdout.await(t, l, "Engine Started")
+		all = append(all, l)
+	}
+	for range 40 {
+		if status, _, stderr := run(t, g.dir, "logs", "--follow"); status != 1 || stderr != "gozilla: 32 clients follow this gateway, as many as may be: one of them has to end first\n" {
+			t.Errorf("status %d: %s", status, stderr)
+		}
+	}
+	if status, _, stderr := run(t, g.dir, "status"); status != 0 {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	for _, l := range all {
+		l.terminate()
+	}
+	g.terminate()
+}
+
 // A second process in the same directory opens nothing: neither a port of its file nor its page.
 func TestSecondProcess(t *testing.T) {
 	g := start(t, echo(freePort(t)))

@@ -6,9 +6,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
+
+// nothing is what is shown if a configuration changes nothing.
+func nothing(generation int) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`^nothing changes: configuration %d is in service since (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d \([0-9a-z]+ ago\)\n$`, generation))
+}
 
 // TestPlan tells what would change, and changes nothing: neither in the gateway nor at its ports.
 func TestPlan(t *testing.T) {
@@ -32,7 +39,7 @@ func TestPlan(t *testing.T) {
 		unchanged(strings.Join(args, " "))
 		return status, stdout, stderr
 	}
-	if status, out, errs := plan(echo(port)); status != 0 || out != "nothing changes\n" || errs != "" {
+	if status, out, errs := plan(echo(port)); status != 0 || !nothing(1).MatchString(out) || errs != "" {
 		t.Errorf("of nothing: status %d\n%s%s", status, out, errs)
 	}
 	text := strings.Replace(echo(next), "  south:\n", "  east: { type: tcp, kind: server, streams: drain, options: { host: 127.0.0.1, port: "+fmt.Sprint(port)+" }, exit: south }\n  south:\n", 1)
@@ -75,7 +82,7 @@ connections: 1 stay, 0 drain, 0 are closed
 	for _, x := range []struct{ text, fault string }{
 		{faulty, strings.Replace(fault, "zilla.yaml", "new.yaml", 1)},
 		{echo(next) + tcpServer("east", "127.0.0.1", inUse, "", "south"), fmt.Sprintf("new.yaml:13:70: cannot listen on %s: the port is in use", address(inUse))},
-		{"", "gozilla: the configuration is missing or empty"},
+		{"", "gozilla: new.yaml: the configuration is missing or empty"},
 	} {
 		status, out, errs := plan(x.text)
 		if status != 1 || out != "" || !strings.HasPrefix(errs, x.fault+"\n") || !strings.HasSuffix(errs, "\ngozilla: this configuration would be refused, number 1 would go on\n") {
@@ -89,6 +96,10 @@ connections: 1 stay, 0 drain, 0 are closed
 	}
 	if status, _, errs := run(t, elsewhere, "plan", "-c", "new.yaml"); status != 1 || !strings.Contains(errs, "no gozilla") {
 		t.Errorf("without a gateway: status %d\n%s", status, errs)
+	}
+	status, _, errs = run(t, elsewhere, "plan", "-c", "none.yaml", "-P", engine)
+	if status != 1 || !strings.HasPrefix(errs, "gozilla: none.yaml: the configuration is missing or empty\n") {
+		t.Errorf("of a file that is not there: status %d\n%s", status, errs)
 	}
 	c.end()
 	g.terminate()
@@ -121,12 +132,26 @@ func TestPlanOfFilesBeside(t *testing.T) {
 	g.terminate()
 }
 
+// TestReloadOfWhatIsFollowed tells since when the file is in service.
+func TestReloadOfWhatIsFollowed(t *testing.T) {
+	t.Parallel()
+	port, next := freePort(t), freePort(t)
+	g := change(t, echo(port))
+	g.writes(echo(next)).takes()
+	since := g.status().Loaded.Local().Format(" since 15:04:05 ")
+	time.Sleep(1100 * time.Millisecond) // a time in seconds is another one then
+	if status, out, errs := run(t, g.dir, "reload"); status != 0 || !nothing(2).MatchString(out) || !strings.Contains(out, since) || errs != "" {
+		t.Errorf("status %d, want%s\n%s%s", status, since, out, errs)
+	}
+	g.terminate()
+}
+
 // TestReloadCommand shows what has changed, or why nothing has.
 func TestReloadCommand(t *testing.T) {
 	t.Parallel()
 	port, next := freePort(t), freePort(t)
 	g := change(t, echo(port), "-P", "zilla.engine.config.watch=false")
-	if status, out, errs := run(t, g.dir, "reload"); status != 0 || out != "nothing changes\n" || errs != "" {
+	if status, out, errs := run(t, g.dir, "reload"); status != 0 || !nothing(1).MatchString(out) || errs != "" {
 		t.Errorf("of nothing: status %d\n%s%s", status, out, errs)
 	}
 	g.writes(echo(next))

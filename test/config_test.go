@@ -75,8 +75,8 @@ func TestConfigurationByHTTP(t *testing.T) {
 		g.awaitStart()
 		if served {
 			converse(t, port).end()
-		} else if !strings.Contains(g.stderr.String(), "nothing is served") {
-			t.Errorf("start %s: %s", path, g.stderr)
+		} else {
+			g.stderr.await(t, g, "nothing is served")
 		}
 		g.terminate()
 	}

@@ -3,10 +3,12 @@ package test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -422,4 +424,57 @@ func TestDumpEndsWithTheGateway(t *testing.T) {
 	if status := d.end(patience); status != 0 || !strings.Contains(d.stderr.String(), "6 bytes") && !strings.Contains(d.stderr.String(), "12 bytes") {
 		t.Errorf("status %d\n%s", status, d.stderr)
 	}
+}
+
+// fullPipe is one that nobody reads, and that takes nothing more.
+func fullPipe(t testing.TB) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	for err == nil {
+		_, err = w.Write(make([]byte, 1<<20))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestDumpThatNobodyReads ends when it is to, within a second on a machine that has nothing else to do.
+func TestDumpThatNobodyReads(t *testing.T) {
+	port := freePort(t)
+	g := start(t, echo(port))
+	const soon = 3 * time.Second
+	dump := func(args ...string) *gateway {
+		t.Helper()
+		cmd := exec.Command(binary(t), append([]string{"dump"}, args...)...)
+		cmd.Stdout = fullPipe(t)
+		d := launchCmd(t, cmd, g.dir)
+		d.stderr.await(t, d, "watching")
+		converse(t, port).end()
+		time.Sleep(300 * time.Millisecond) // until it is stuck
+		return d
+	}
+	leaves := func(d *gateway) {
+		t.Helper()
+		if status, words := d.end(soon), d.stderr.lines(); status != 1 || words[len(words)-1] != "gozilla: not everything is shown, because nobody reads it" {
+			t.Errorf("status %d\n%s", status, d.stderr)
+		}
+	}
+	d := dump()
+	d.signal(syscall.SIGINT)
+	leaves(d)
+	leaves(dump("--for", "1s"))
+	d = dump("--json")
+	d.signal(syscall.SIGTERM)
+	time.Sleep(100 * time.Millisecond)
+	d.signal(syscall.SIGTERM)
+	if d.end(soon); d.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("it ends with %v", d.err)
+	}
+	g.terminate()
 }

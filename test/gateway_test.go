@@ -41,7 +41,9 @@ func launchCmd(t testing.TB, cmd *exec.Cmd, dir string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: dir, cmd: cmd, stdout: newOutput(), stderr: newOutput(), done: make(chan struct{})}
 	cmd.Dir = dir
-	cmd.Stdout, cmd.Stderr = g.stdout, g.stderr
+	if cmd.Stderr = g.stderr; cmd.Stdout == nil {
+		cmd.Stdout = g.stdout
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

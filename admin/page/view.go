@@ -49,8 +49,9 @@ type row struct {
 // look puts together what the page shows.
 func (p *page) look(now time.Time) *view {
 	g, status := p.source.Graph(), p.source.Status()
+	state, _, _ := strings.Cut(status.State(), ",")
 	v := &view{
-		Status: status, Now: now, State: state(&status), Age: short(now.Sub(status.Started)), Bindings: len(g.Bindings),
+		Status: status, Now: now, State: state, Age: short(now.Sub(status.Started)), Bindings: len(g.Bindings),
 		Used:  fmt.Sprintf("%s of %s", count(status.Connections), count(status.Capacity)),
 		Full:  status.Connections*10 >= status.Capacity*9,
 		Graph: draw(&g, p.rates.look(&g, now)),
@@ -74,16 +75,6 @@ func (p *page) look(now time.Time) *view {
 		v.Records = append(v.Records, rowOf(r, namespace))
 	}
 	return v
-}
-
-func state(s *admin.Status) string {
-	switch {
-	case s.Draining:
-		return "draining"
-	case s.Ready:
-		return "ready"
-	}
-	return "starting"
 }
 
 // rowOf makes a row of a record, in whose path that namespace goes without saying.

@@ -15,9 +15,9 @@ const (
 )
 
 // Listeners are the TCP sockets that systemd has opened for this process. It is called once: the sockets are the
-// caller's then, and what told of them is gone from the environment. What cannot be used is closed and told of in the
-// error, beside those that can.
-func Listeners() ([]*net.TCPListener, error) {
+// caller's then, and what told of them is gone from the environment. What cannot be used is closed and told of, an error
+// each, beside those that can.
+func Listeners() (all []*net.TCPListener, errs []error) {
 	pid, n := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
 		os.Unsetenv(name)
@@ -27,10 +27,8 @@ func Listeners() ([]*net.TCPListener, error) {
 	}
 	count, err := strconv.Atoi(n)
 	if err != nil || count < 0 || count > mostFDs {
-		return nil, fmt.Errorf("cannot take the sockets of systemd: LISTEN_FDS is %q", n)
+		return nil, []error{fmt.Errorf("cannot take the sockets of systemd: LISTEN_FDS is %q", n)}
 	}
-	var all []*net.TCPListener
-	var errs []error
 	for fd := firstFD; fd < firstFD+count; fd++ {
 		l, err := listenerOf(fd)
 		if err != nil {
@@ -39,7 +37,7 @@ func Listeners() ([]*net.TCPListener, error) {
 		}
 		all = append(all, l)
 	}
-	return all, errors.Join(errs...)
+	return all, errs
 }
 
 func listenerOf(fd int) (*net.TCPListener, error) {

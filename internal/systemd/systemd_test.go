@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 
 // service tells what it was given, and lets the first who connects to each socket know.
 func service() {
-	all, err := Listeners()
+	all, errs := Listeners()
 	_, pid := os.LookupEnv("LISTEN_PID")
 	_, fds := os.LookupEnv("LISTEN_FDS")
 	again, _ := Listeners()
-	fmt.Printf("%d listeners, %v, environment left %v, then %d\n", len(all), err, pid || fds, len(again))
+	fmt.Printf("%d listeners, %v, environment left %v, then %d\n", len(all), errors.Join(errs...), pid || fds, len(again))
 	for i, l := range all {
 		raw, err := l.SyscallConn()
 		if err == nil {
