@@ -26,7 +26,8 @@ func (r *rig) record() telemetry.Record {
 func (r *rig) connection(at string) telemetry.Record {
 	r.Helper()
 	return r.recordOf(func(rec *telemetry.Record) bool {
-		return rec.Connection == 0 && rec.Path[0].Binding == node(at).String()
+		counted := rec.Sent > 0 // at the server behind, nobody does
+		return counted && rec.Connection == 0 && rec.Path[0].Binding == node(at).String()
 	})
 }
 
