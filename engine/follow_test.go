@@ -50,8 +50,15 @@ func begin(t *testing.T, name string) *follower {
 	if o := f.follower.Begin(t.Context()); o.Err != nil {
 		t.Fatal(o.Err)
 	}
-	t.Cleanup(func() { f.e.Stop(context.Background()) })
+	t.Cleanup(func() { end(f.e) })
 	return f
+}
+
+// end stops an engine, and cuts off who may have come to its ports.
+func end(e *engine.Engine) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	e.Stop(ctx)
 }
 
 // run follows the origin until the test ends.

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,7 +54,7 @@ func newReloader(t testing.TB) *reloader {
 	if o := r.f.Begin(t.Context()); o.Err != nil {
 		t.Fatal(o.Err)
 	}
-	t.Cleanup(func() { e.Stop(context.WithoutCancel(t.Context())) })
+	t.Cleanup(func() { end(e) })
 	return r
 }
 
