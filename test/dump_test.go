@@ -148,6 +148,15 @@ func TestDumpRelay(t *testing.T) {
 		t.Errorf("the dump shows\n%s", got)
 	}
 	last := lines.interrupt(t)
+	eventually(t, "the file is as far", func() bool {
+		info, err := os.Stat(file)
+		if err != nil || info.Size() < 600_010 {
+			return false
+		}
+		// It is read while it is written, so that its end may be cut short.
+		resets, _ := exec.Command(p.tshark, "-n", "-r", file, "-Y", "tcp.flags.reset == 1", "-T", "fields", "-e", "tcp.stream").Output()
+		return len(resets) > 0
+	})
 	d.interrupt(t)
 	if want := regexp.MustCompile(`^gozilla: \d+ chunks, 600010 bytes of data, 0 lost$`); !want.MatchString(last) {
 		t.Errorf("it says %q", last)

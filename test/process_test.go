@@ -344,7 +344,11 @@ func TestRecords(t *testing.T) {
 		for range 5 {
 			converse(t, port).end()
 		}
-		g.stderr.await(t, g, "connection=5 ") // else the stop may wait for it, and say so
+		g.stderr.await(t, g, "connection=5 ")
+		eventually(t, "nothing is open", func() bool { // else the stop may wait for it, and say so
+			_, out, _ := run(t, g.dir, "connections", "--json")
+			return strings.Contains(out, `"total": 0`)
+		})
 		g.terminate()
 		form := regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3} INFO  connection ended +connection=\d+ source=127\.0\.0\.1:\d+ ` +
 			`dest=127\.0\.0\.1:` + fmt.Sprint(port) + ` path="example:north exit > example:south" received=6 sent=6 first_byte=\S+ duration=\S+ by=client reason=fin`)
