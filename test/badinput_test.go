@@ -131,6 +131,7 @@ func (g *gateway) settled(descriptors, goroutines int) {
 }
 
 func TestBadPeers(t *testing.T) {
+	t.Parallel()
 	b := besiege(t)
 	// What the process keeps for later is there before anybody misbehaves.
 	for _, name := range []string{"own", "relay", "fan", "own", "relay", "fan"} {

@@ -22,6 +22,7 @@ func load(f corpus.File, strict bool) *engine.Plan {
 }
 
 func TestCorpus(t *testing.T) {
+	t.Parallel()
 	files := corpus.Files()
 	if len(files) < 500 {
 		t.Errorf("only %d files", len(files))
@@ -95,6 +96,7 @@ func misplaced(f corpus.File, at config.Pos, text string) []string {
 
 // Whatever is made of a file by accident, it is read without a panic, and faults have places.
 func TestCorpusByAccident(t *testing.T) {
+	t.Parallel()
 	files := corpus.Files()
 	r := rand.New(rand.NewPCG(1, 2))
 	n := 4000
@@ -150,6 +152,7 @@ func spoil(r *rand.Rand, b []byte, files []corpus.File) []byte {
 
 // The binary says the same of all files at once.
 func TestCorpusByCheck(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, value := range map[string]string{"HOST": "127.0.0.1", "PORT": "12345", "KIND": "server"} {
 		t.Setenv(name, value)

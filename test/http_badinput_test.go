@@ -153,6 +153,7 @@ func TestHTTPSlowServers(t *testing.T) {
 
 // TestHTTPSlowClients has clients that are slow with what they say, or do not listen. They are cut in time, others served.
 func TestHTTPSlowClients(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	big := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

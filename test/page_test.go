@@ -103,6 +103,7 @@ func TestPageThatCannotBe(t *testing.T) {
 
 // A browser that stalls, or says rubbish, costs streams nothing.
 func TestStallingBrowser(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	g, at := paged(t, echo(port))
 	c := converse(t, port)

@@ -292,6 +292,7 @@ func (nowhere) Close() error                     { return nil }
 // TestCutTLS cuts connections after each so many bytes of the client: in the hello, in the rest of the handshake, in what
 // it says then, and between.
 func TestCutTLS(t *testing.T) {
+	t.Parallel()
 	s := besiegeTLS(t)
 	s.honest(t)
 	base, running := s.quiet()
