@@ -152,7 +152,6 @@ func spoil(r *rand.Rand, b []byte, files []corpus.File) []byte {
 
 // The binary says the same of all files at once.
 func TestCorpusByCheck(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	for name, value := range map[string]string{"HOST": "127.0.0.1", "PORT": "12345", "KIND": "server"} {
 		t.Setenv(name, value)
