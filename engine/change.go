@@ -172,15 +172,16 @@ func (d *draft) compare() {
 // count counts the connections that are open: by what happens to them, and by the bindings they have come through.
 func (d *draft) count() map[*stream.Node]int {
 	at := map[*stream.Node]int{}
+	drains, closes := d.lost.meets(binding.Drain), d.lost.meets(binding.Close)
 	d.engine.host.Scopes(func(s *stream.Scope) {
 		if s.Pooled() {
 			return
 		}
 		counts := &d.change.Connections
 		switch {
-		case s.Has(d.lost.meets(binding.Close)):
+		case s.Has(closes):
 			counts.Close++
-		case s.Has(d.lost.meets(binding.Drain)):
+		case s.Has(drains):
 			counts.Drain++
 		default:
 			counts.Keep++

@@ -18,13 +18,13 @@ func (e *Engine) retire(d *draft) {
 		e.let(d.gone, nil)
 		return
 	}
-	drain := d.lost.meets(binding.Drain)
+	drain, closes := d.lost.meets(binding.Drain), d.lost.meets(binding.Close)
 	draining := false
 	e.host.Scopes(func(s *stream.Scope) {
 		if s.Pooled() {
 			s.LeaveWhere(d.lost.loses)
 		}
-		s.CancelWhere(d.lost.meets(binding.Close), stream.ErrDrained)
+		s.CancelWhere(closes, stream.ErrDrained)
 		draining = draining || s.Has(drain)
 	})
 	e.let(d.gone, &d.lost)
