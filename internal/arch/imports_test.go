@@ -32,7 +32,7 @@ var rules = []rule{
 	{"config", nil, "the language of the file stands by itself"},
 	{"telemetry", nil, "what is counted stands by itself"},
 	{"stream", []string{"telemetry"}, "the vocabulary of bindings knows neither the file nor a protocol"},
-	{"stream/*/...", []string{"stream/*", "stream", "wire/*", "telemetry", "internal/loop", "internal/gwtest/leak"}, "what belongs to a protocol's package"},
+	{"stream/*/...", []string{"stream/*", "stream/*/facts", "stream", "wire/*", "telemetry", "internal/loop", "internal/gwtest/leak"}, "what belongs to a protocol's package"},
 	{"stream/*", []string{"stream", "wire/*", "telemetry", "internal/loop"}, "a protocol knows no binding and no file"},
 	{"component", []string{"stream", "config", "telemetry"}, "what components have in common knows none of them"},
 	{"model", append(slices.Clone(base), "catalog"), "a contract knows those below it"},

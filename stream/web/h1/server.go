@@ -12,6 +12,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	"gozilla/wire/http1"
 )
@@ -304,7 +305,7 @@ func (v *serving) parse(b []byte) (*exchange, error) {
 	}
 	v.seen = 0
 	x := exchanges.Get().(*exchange)
-	x.head.Extra = traceSize
+	x.head.Extra = facts.TraceSize
 	if err = http1.ParseRequest(b[:n], &x.head, &v.limits); err != nil {
 		exchanges.Put(x)
 		return nil, err
@@ -336,7 +337,7 @@ func (v *serving) refuse(err error) error {
 	}
 	now := time.Now()
 	head := http1.AppendStatusLine(nil, fault.Status)
-	head = appendDate(head, now)
+	head = http1.AppendField(head, "date", facts.Date(now))
 	if v.Name != "" {
 		head = http1.AppendField(head, "server", v.Name)
 	}
