@@ -62,6 +62,7 @@ var rules = []rule{
 var modules = map[string]string{
 	"github.com/go-jose/go-jose/v4": "signatures of tokens, and keys as JSON; only guard/jwt uses it",
 	"go.yaml.in/yaml/v4":            "YAML with positions; only config uses it",
+	"golang.org/x/net":              "decoding of HPACK, with its Huffman code; only wire/h2 uses it, and no other package of it",
 	"golang.org/x/sys":              "system calls that package syscall does not have: splice, pipes, TCP_INFO, the monotonic clock",
 }
 
@@ -89,6 +90,9 @@ func TestModules(t *testing.T) {
 		for _, imp := range imports {
 			if strings.HasPrefix(imp, "go.yaml.in/") && dir != "config" {
 				t.Errorf("%s imports %s, which only config may", dir, imp)
+			}
+			if strings.HasPrefix(imp, "golang.org/x/net/") && (dir != "wire/h2" || imp != "golang.org/x/net/http2/hpack") {
+				t.Errorf("%s imports %s: of that module, only hpack may be imported, and only by wire/h2", dir, imp)
 			}
 		}
 	}
