@@ -12,8 +12,8 @@ import (
 //
 // A block that is too large is no error, whatever is too large in it: many fields, or a string that never ends. It is
 // decoded to its end, so that the table stays in step and the stream can be answered, but of what is beyond the bounds
-// nothing is kept. Memory is bounded by the bounds of Begin, or by 64 KiB if they are smaller, and the time by the bytes that come,
-// in however small fragments.
+// nothing is kept. What is held of a field in fragments is no more than the larger of 30 KiB and twice the most of Begin,
+// and the time is that of the bytes that come, in however small fragments.
 type Decoder struct {
 	take  func(name, value string)
 	table *hpack.Decoder // is given whole fields only
