@@ -22,10 +22,10 @@ func AppendField(dst []byte, name, value string) []byte {
 // mostInt is how many bytes the length of a string has at most: that of one in memory is a matter of 63 bits.
 const mostInt = 10
 
-// appendNamed appends a literal whose name is in the static table, and room for what its value takes.
+// appendNamed appends a literal whose name is in the static table.
 func appendNamed(dst []byte, f form, index uint8, value string) []byte {
 	dst = slices.Grow(dst, 2+mostInt+len(value))
-	if index < 15 { // 4 bits (RFC 7541, 5.1)
+	if index < 15 { // 4 bits
 		dst = append(dst, byte(f)|index)
 	} else {
 		dst = append(dst, byte(f)|15, index-15)
@@ -35,15 +35,20 @@ func appendNamed(dst []byte, f form, index uint8, value string) []byte {
 
 // appendString appends a string without Huffman code (RFC 7541, 5.2).
 func appendString(dst []byte, s string) []byte {
-	if len(s) < 127 {
-		return append(append(dst, byte(len(s))), s...)
+	return append(appendNumber(dst, 0, 7, len(s)), s...)
+}
+
+// appendNumber appends a number that begins with the last bits of a byte (RFC 7541, 5.1), behind those of a form.
+func appendNumber(dst []byte, f form, bits uint, n int) []byte {
+	full := 1<<bits - 1
+	if n < full {
+		return append(dst, byte(f)|byte(n))
 	}
-	dst = append(dst, 127)
-	n := len(s) - 127
-	for ; n >= 128; n >>= 7 {
+	dst = append(dst, byte(f)|byte(full))
+	for n -= full; n >= 128; n >>= 7 {
 		dst = append(dst, byte(n)|128)
 	}
-	return append(append(dst, byte(n)), s...)
+	return append(dst, byte(n))
 }
 
 // AppendStatus appends :status, which is one of three digits.
