@@ -4,17 +4,17 @@ import (
 	"strings"
 
 	"gozilla/stream/web"
-	"gozilla/wire/http1"
 	wire "gozilla/wire/h2"
+	"gozilla/wire/http1"
 )
 
 // block is a header block as its fields come: the head of a message, or its trailer.
 type block struct {
 	stream    uint32
-	flags     wire.Flags // of the frame that began it
-	open      bool       // more of it is to come
-	fragments int        // frames it came in
-	size      int        // bytes they had
+	flags     wire.Flags  // of the frame that began it
+	open      bool        // more of it is to come
+	fragments int         // frames it came in
+	size      int         // bytes they had
 	refused   *wire.Fault // the frame was faulty, so that the block is only decoded
 
 	fields  []web.Field // without what follows; the array is used again

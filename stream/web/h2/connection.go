@@ -1,6 +1,8 @@
 package h2
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -20,6 +22,10 @@ type end interface {
 	wentAway(last uint32, code wire.Code)
 	// settled is told that the settings of the peer have changed.
 	settled()
+	// pongs is told that the peer has answered a PING.
+	pongs(data [8]byte)
+	// patience is for how long there may be no stream; 0: for ever.
+	patience() time.Duration
 	// looks is called about once a second.
 	looks(now time.Duration)
 }
@@ -41,21 +47,23 @@ type connection struct {
 	began   bool // the first settings have come
 	step    func() bool
 
-	mu    sync.Mutex // guards what follows
-	lanes map[uint32]*lane
-	last  uint32 // the highest stream that the peer has begun
-	mine  uint32 // the highest one that we have
-	past  recent // streams that are over
-	fault error  // ended the connection; nil while it goes on
-	quit  bool   // nothing more is read
+	mu             sync.Mutex // guards what follows
+	lanes          map[uint32]*lane
+	open           int    // of them, as the peer counts
+	last           uint32 // the highest stream that the peer has begun
+	mine           uint32 // the highest one that we have
+	past           recent // streams that are over
+	fault          error  // ended the connection; nil while it goes on
+	quit           bool   // nothing more is read
+	looked, nudged bool   // for the end of what the peer sends, see again
 
-	frame      int    // the longest payload that the peer takes
-	first      int64  // the window that its streams begin with
-	most       uint32 // streams that it takes at a time
-	connects   bool   // it takes CONNECT with :protocol
+	frame    int    // the longest payload that the peer takes
+	first    int64  // the window that its streams begin with
+	most     uint32 // streams that it takes at a time
+	connects bool   // it takes CONNECT with :protocol
 
 	outgoing
-	incoming
+	in incoming
 	floods
 	alive alive
 
@@ -69,20 +77,20 @@ func (c *connection) begin(s *stream.Scope, t *conn.Transport, peer telemetry.Si
 	c.frame, c.first, c.most = wire.FrameSize, wire.WindowSize, 100
 	c.decoder = wire.NewDecoder(c.block.take)
 	c.step = c.steps
-	c.outgoing.window = wire.WindowSize
+	c.window, c.round = wire.WindowSize, 1
 	c.sender = c.sendMore
-	c.incoming.begin(c.limits)
-	c.flushed.L, c.empty.L = &c.mu, &c.mu
+	c.in.begin(c.limits)
+	c.flushed.L = &c.mu
 }
 
 // settings are what we tell the peer. The window of the connection is made as large as it is to be with them.
 func (c *connection) settings(more ...wire.Setting) {
 	c.out = wire.AppendSettings(c.room(), append(more,
-		wire.Setting{ID: wire.InitialWindow, Value: uint32(c.incoming.initial)},
+		wire.Setting{ID: wire.InitialWindow, Value: uint32(c.in.initial)},
 		wire.Setting{ID: wire.MaxHeaderListSize, Value: uint32(c.limits.Head)})...)
-	if more := c.incoming.target - wire.WindowSize; more > 0 {
+	if more := c.in.target - wire.WindowSize; more > 0 {
 		c.out = wire.AppendWindow(c.out, 0, uint32(more))
-		c.incoming.window += more
+		c.in.window += more
 	}
 }
 
@@ -92,10 +100,27 @@ func (c *connection) read() error {
 		return nil
 	}
 	for {
-		if err := c.t.Loop(c.step); err == nil || !c.again(err) {
+		err := c.t.Loop(c.step)
+		if err == nil || !c.again(err) {
 			return err
 		}
 	}
+}
+
+// again reports whether a wait that has failed is to be repeated, because it was nudged: the end of what the peer sends may
+// have come together with its last bytes, and then nobody was told of it.
+func (c *connection) again(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.nudged || !errors.Is(err, os.ErrDeadlineExceeded) || c.quit || c.t.Late() || c.t.Broken() || c.scope.Err() != nil {
+		return false
+	}
+	c.nudged = false
+	c.t.SetReadDeadline(time.Time{})
+	if c.t.Late() || c.t.Broken() || c.scope.Err() != nil { // meanwhile
+		c.t.StopRecv()
+	}
+	return true
 }
 
 // steps handles the frames that have come. It reports whether more is to be received.
@@ -103,6 +128,7 @@ func (c *connection) steps() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.alive.heard()
+	c.looked = false
 	for !c.quit {
 		b := c.t.Buffered()
 		if c.greets {
@@ -391,7 +417,7 @@ func (c *connection) set(f *wire.Frame) error {
 		c.began = true
 		c.t.Expect(0)
 		if len(c.lanes) == 0 {
-			c.t.Expect(c.patience())
+			c.t.Expect(c.end.patience())
 		}
 	}
 	c.out = wire.AppendSettingsAck(c.room())
@@ -405,15 +431,21 @@ const mostFrame = 32 << 10
 // ping answers, or takes an answer.
 func (c *connection) ping(f *wire.Frame) error {
 	if f.Flags&wire.Ack != 0 {
-		c.alive.answered([8]byte(f.Payload))
+		c.end.pongs([8]byte(f.Payload))
 		return c.chatter(1)
 	}
 	c.out = wire.AppendPing(c.room(), wire.Ack, [8]byte(f.Payload))
 	return c.chatter(2)
 }
 
-// again reports whether receiving goes on although it has failed.
-func (c *connection) again(err error) bool { return false }
+// keepAlive gives a peer up that is silent, and does not answer when it is asked whether it is there.
+func (c *connection) keepAlive(now time.Duration) {
+	gone := c.alive.look(now, c.limits.Ping, func() { c.out = wire.AppendPing(c.room(), 0, [8]byte{}) })
+	if gone {
+		c.lose(&stream.Cut{By: c.peer, Why: "keep-alive timeout"})
+		c.t.Break()
+	}
+}
 
 // look is called about once a second.
 func (c *connection) look() {
@@ -424,6 +456,12 @@ func (c *connection) look() {
 		l.look(now)
 	}
 	c.calm()
+	if !c.looked || len(c.lanes) > 0 {
+		if c.looked = true; c.t.Parted() {
+			c.nudged = true
+			c.t.StopRecv()
+		}
+	}
 	if c.block.open && now-c.since > c.limits.HeadTime {
 		c.wrong(&wire.Fault{Code: wire.EnhanceYourCalm, Text: "a header block was not complete in time"})
 		c.t.StopRecv()

@@ -1,9 +1,9 @@
 // Package h2 is HTTP/2 (RFC 9113) behind the http port: what a server does with a connection that arrived, and what a
 // client does with one to a server. It knows no configuration; which connection an exchange gets is up to a Pool.
 //
-//	  one goroutine reads ──frames──▶ lane ──Read──▶ one goroutine for each exchange (server), or who opened it (client)
-//	                                       ◀─Write─┘
-//	                 one system call ◀── out ◀── frames of all lanes, in turn
+//	one goroutine reads ──frames──▶ lane ──Read──▶ one goroutine for each exchange (server), or who opened it (client)
+//	                                     ◀─Write─┘
+//	               one system call ◀── out ◀── frames of all lanes, in turn
 //
 // All that a connection has is guarded by one lock, which is not held while something is received, sent, or waited for.
 // Who wants to send appends to out, and then flushes: it sends what all have gathered unless somebody is at it already,

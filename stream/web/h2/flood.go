@@ -50,17 +50,10 @@ type alive struct {
 	heardOf bool          // since the last look
 	at      time.Duration // by the sweeper, when the peer was heard of
 	asked   bool          // it was sent a PING that is not answered yet
-	said    [8]byte       // what the last answer to a PING was
-	answers int
 }
 
 // heard takes note of a sign of life.
 func (a *alive) heard() { a.heardOf = true }
-
-func (a *alive) answered(data [8]byte) {
-	a.said = data
-	a.answers++
-}
 
 // look is called about once a second. It asks a peer that was silent for as long as patience whether it is there, and
 // reports whether one is not.

@@ -35,7 +35,7 @@ func (in *incoming) begin(l *stream.Limits) {
 
 // data handles a frame of a body.
 func (c *connection) data(f *wire.Frame) error {
-	if c.incoming.window -= f.Size; c.incoming.window < 0 {
+	if c.in.window -= f.Size; c.in.window < 0 {
 		return &wire.Fault{Code: wire.FlowControlError, Text: "more comes than the window of the connection allows"}
 	}
 	l := c.lanes[f.Stream]
@@ -61,14 +61,14 @@ func (c *connection) data(f *wire.Frame) error {
 // keeps takes note of n bytes that wait to be read.
 func (c *connection) keeps(n int) error {
 	host := c.scope.Host()
-	c.held += n
+	c.in.held += n
 	all := host.Bodies.Add(int64(n))
-	if all <= int64(c.limits.Bodies) && c.held <= int(c.limits.Window) {
+	if all <= int64(c.limits.Bodies) && c.in.held <= int(c.limits.Window) {
 		c.giveBack(n)
 		return nil
 	}
-	c.owed += n
-	if all > int64(c.limits.Bodies) && c.held > wire.WindowSize {
+	c.in.owed += n
+	if all > int64(c.limits.Bodies) && c.in.held > wire.WindowSize {
 		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too much waits to be read, in all"}
 	}
 	return nil
@@ -76,24 +76,24 @@ func (c *connection) keeps(n int) error {
 
 // gives takes note of n bytes that do not wait any more.
 func (c *connection) gives(n int) {
-	c.held -= n
+	c.in.held -= n
 	c.scope.Host().Bodies.Add(-int64(n))
-	if back := min(n, c.owed); back > 0 {
-		c.owed -= back
+	if back := min(n, c.in.owed); back > 0 {
+		c.in.owed -= back
 		c.giveBack(back)
 	}
 }
 
 // giveBack gives n bytes back to the window of the connection. The peer is told when they are worth a frame.
 func (c *connection) giveBack(n int) {
-	if c.credit += n; c.credit >= c.target/2 && c.fault == nil {
-		c.out = wire.AppendWindow(c.room(), 0, uint32(c.credit))
-		c.incoming.window += c.credit
-		c.credit = 0
+	if c.in.credit += n; c.in.credit >= c.in.target/2 && c.fault == nil {
+		c.out = wire.AppendWindow(c.room(), 0, uint32(c.in.credit))
+		c.in.window += c.in.credit
+		c.in.credit = 0
 	}
 }
 
-// read takes note of n bytes of a lane that were read, and widens its window again.
+// wasRead takes note of n bytes of a lane that were read, and widens its window again.
 func (c *connection) wasRead(l *lane, n int) {
 	c.gives(n)
 	in := &l.in
@@ -103,16 +103,14 @@ func (c *connection) wasRead(l *lane, n int) {
 	now := time.Now()
 	more := 0
 	if now.Sub(in.widened) < growTime && c.scope.Host().Bodies.Load() < int64(c.limits.Bodies)/2 {
-		more = min(in.size, streamWindow-in.size, c.most2()-c.grown)
+		more = min(in.size, streamWindow-in.size, c.in.most-c.in.grown)
 		more = max(more, 0)
 	}
 	in.widened = now
-	c.grown += more
+	c.in.grown += more
 	in.size += more
 	by := in.credit + more
 	in.window += by
 	in.credit = 0
 	c.out = wire.AppendWindow(c.room(), l.id, uint32(by))
 }
-
-func (c *connection) most2() int { return c.incoming.most }

@@ -19,6 +19,8 @@ type lane struct {
 	id   uint32
 	who  owner
 	past wire.Code // by which the peer has reset it
+	dead bool      // the peer knows that it is over, by a reset or with the connection
+	open bool      // it counts for the limit on streams
 	in   receiving
 	out  sending
 
@@ -76,27 +78,37 @@ type sending struct {
 
 	at    int           // where its last frame stands in out
 	round uint64        // of out, so that at is good
-	moved int64         // frames that were appended
 	since time.Duration // by the sweeper, when Write began to wait; 0: it does not
 }
 
 // begin makes the lane ready for a stream.
 func (l *lane) begin(c *connection, id uint32, who owner) {
-	l.c, l.id, l.who, l.past = c, id, who, 0
+	l.c, l.id, l.who, l.past, l.dead = c, id, who, 0, false
 	head, ready := l.out.head[:0], l.in.ready
-	l.in = receiving{window: c.incoming.initial, size: c.incoming.initial, left: -1, ready: ready}
+	l.in = receiving{window: c.in.initial, size: c.in.initial, left: -1, ready: ready}
 	l.out = sending{window: c.first, left: -1, head: head}
 	l.in.wake.L, l.out.wake.L = &c.mu, &c.mu
 	c.lanes[id] = l
+	l.open = true
+	c.open++
+}
+
+// closes takes note that the peer counts the stream no more, if that is so. The lock is held.
+func (l *lane) closes() {
+	if l.open && (l.dead || l.in.over || l.in.ended && l.out.ended) {
+		l.open = false
+		l.c.open--
+	}
 }
 
 // end takes the lane off its connection. The lock is held.
 func (l *lane) end() {
 	c := l.c
 	l.in.over = true
+	l.closes()
 	c.giveUp(l)
 	l.discard()
-	c.grown -= l.in.size - c.incoming.initial
+	c.in.grown -= l.in.size - c.in.initial
 	delete(c.lanes, l.id)
 	if !c.past.wasReset(l.id) {
 		c.past.add(l.id)
@@ -105,6 +117,8 @@ func (l *lane) end() {
 
 // fail breaks both directions off, on behalf of the peer or of the connection. The lock is held.
 func (l *lane) fail(err error) {
+	l.dead = true
+	l.closes()
 	l.stopWith(err)
 	l.who.broke(err)
 }
@@ -122,11 +136,18 @@ func (l *lane) stopWith(err error) {
 	l.out.wake.Broadcast()
 }
 
-// breakOff is fail, and tells the peer. The lock is held.
-func (l *lane) breakOff(err error, code wire.Code) {
-	if l.out.err == nil || l.in.err == nil && !l.in.ended {
+// reset tells the peer that the stream is over, unless it knows. The lock is held.
+func (l *lane) reset(code wire.Code) {
+	if !l.dead {
+		l.dead = true
+		l.closes()
 		l.c.sayReset(l.id, code)
 	}
+}
+
+// breakOff is fail, and tells the peer. The lock is held.
+func (l *lane) breakOff(err error, code wire.Code) {
+	l.reset(code)
 	l.in.ended = false // what is queued is of no use
 	l.fail(err)
 }
@@ -228,6 +249,7 @@ func (l *lane) endReceiving(b *block) error {
 		in.trailer = append(web.Header(nil), b.fields...)
 	}
 	in.ended = true
+	l.closes()
 	in.wake.Broadcast()
 	return nil
 }
@@ -434,13 +456,13 @@ func (l *lane) sendHead(flags wire.Flags) {
 	}
 	c := l.c
 	l.out.held, l.out.begun = false, true
-	l.out.moved++
 	at := len(c.room())
 	c.out = append(c.out, l.out.head...)
 	c.out = wire.EndBlock(c.out, at, l.id, flags, c.frame)
 	l.out.at, l.out.round = at, c.round
 	if flags&wire.EndStream != 0 {
 		l.out.ended = true
+		l.closes()
 	}
 }
 
@@ -492,7 +514,6 @@ func (l *lane) await() {
 func (l *lane) append(p []byte) {
 	c, out := l.c, &l.out
 	c.useful()
-	out.moved++
 	if out.round == c.round && out.at < len(c.out) && wire.Type(c.out[out.at+3]) == wire.Data {
 		size := int(c.out[out.at])<<16 | int(c.out[out.at+1])<<8 | int(c.out[out.at+2])
 		if out.at+wire.HeadSize+size == len(c.out) && size+len(p) <= c.frame {
@@ -548,7 +569,7 @@ func (l *lane) finish(trailer web.Header) error {
 		l.sendHead(0)
 		b := c.room()
 		at := len(b)
-		b, err := appendFields(wire.BeginBlock(b), trailer)
+		b, err := appendFields(wire.BeginBlock(b), trailer, false)
 		if err != nil {
 			c.out, out.err = b[:at], err
 			return err
@@ -562,6 +583,6 @@ func (l *lane) finish(trailer web.Header) error {
 		c.out = wire.AppendData(c.room(), l.id, wire.EndStream, nil)
 	}
 	out.ended = true
-	out.moved++
+	l.closes()
 	return nil
 }

@@ -20,8 +20,8 @@ type outgoing struct {
 	queue []*lane // they wait for their turn to append a frame
 	turns int     // it was said to whom, who has not done so yet
 
-	mine     bool // of the one who sends
 	flushing bool // somebody sends
+	shut     bool // nobody does any more
 	flushed  sync.Cond
 	sender   func() // sendMore, made once
 }
@@ -43,12 +43,21 @@ func (c *connection) room() []byte {
 	return c.out
 }
 
+// grown is out with room for more.
+func (c *connection) grown() []byte {
+	c.out = c.room()
+	return c.out
+}
+
 // mostBacklog bounds what waits to be sent in answer to a peer that does not read.
 const mostBacklog = 1 << 20
 
 // flush sends what was gathered, unless somebody is at it already, who then takes it along. The lock is held, and given
 // up meanwhile.
 func (c *connection) flush() {
+	if c.shut {
+		c.out = nil
+	}
 	if c.flushing || len(c.out) == 0 {
 		return
 	}
@@ -60,6 +69,8 @@ func (c *connection) flush() {
 func (c *connection) flushSoon() {
 	switch {
 	case len(c.out) == 0:
+	case c.shut:
+		c.out = nil
 	case !c.flushing:
 		c.flushing = true
 		conn.Briefly(c.sender)
