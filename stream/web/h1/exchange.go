@@ -48,16 +48,7 @@ func (x *exchange) begin(v *serving) {
 	if h.Method == "CONNECT" {
 		h.Upgrade = "" // it is the tunnel that is asked for
 	}
-	x.req = web.Request{
-		Method: h.Method, Scheme: h.Scheme, Authority: h.Authority, Path: h.Path, Protocol: h.Upgrade,
-		Header: h.Fields, Length: h.Length, Trailers: h.Trailers, Continue: h.Continue, Interim: h.Minor > 0, About: v.about,
-	}
-	if x.req.Scheme == "" {
-		x.req.Scheme = v.scheme
-	}
-	if x.req.Authority == "" && v.about.Local.IsValid() { // HTTP/1.0 without host (RFC 9112, section 3.3)
-		x.req.Authority = v.about.Local.String()
-	}
+	x.req = v.request(h)
 	f := length
 	if h.Chunked {
 		f = chunked
@@ -82,6 +73,21 @@ func (x *exchange) tell() { x.scope.Moved(x.receiving.bytes.Swap(0), x.out.bytes
 const thisHTTP = "http%2F1.1"
 
 var versions = [...]string{"HTTP/1.0", "HTTP/1.1"}
+
+// request is the request that has such a head, whose fields it shares.
+func (v *serving) request(h *http1.Request) web.Request {
+	r := web.Request{
+		Method: h.Method, Scheme: h.Scheme, Authority: h.Authority, Path: h.Path, Protocol: h.Upgrade,
+		Header: h.Fields, Length: h.Length, Trailers: h.Trailers, Continue: h.Continue, Interim: h.Minor > 0, About: v.about,
+	}
+	if r.Scheme == "" {
+		r.Scheme = v.scheme
+	}
+	if r.Authority == "" && v.about.Local.IsValid() { // HTTP/1.0 without host (RFC 9112, section 3.3)
+		r.Authority = v.about.Local.String()
+	}
+	return r
+}
 
 // receives reports whether the handler may have to receive: more of the body, or what follows an upgrade.
 func (x *exchange) receives() bool {

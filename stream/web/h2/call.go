@@ -43,7 +43,7 @@ func (y *call) begin(c *Client) error {
 	}
 	switch {
 	case err != nil:
-	case c.leaves || c.fault != nil:
+	case c.away || c.fault != nil:
 		err = ErrLeft
 	case r.Protocol != "" && !c.connects:
 		err = stream.Refuse(stream.Unavailable, "the server does not take %s over HTTP/2", r.Protocol)
@@ -60,8 +60,8 @@ func (y *call) begin(c *Client) error {
 		c.mine += 2
 	}
 	y.lane.begin(&c.connection, c.mine, y)
-	if c.mine > 1<<31-10 {
-		c.leaves = true
+	if c.mine > wire.MostWindow-2 { // no number is left
+		c.retire("used up")
 	}
 	y.out.head, y.out.held = head, true
 	y.out.left = r.Length
@@ -233,7 +233,7 @@ func (y *call) retries() bool {
 func (y *call) again() error {
 	y.leave()
 	for {
-		c, err := y.client.pool.Again(y.ctx, y.req.About)
+		c, err := y.client.pool.Another(y.ctx, y.req.About)
 		if err != nil {
 			return err
 		}

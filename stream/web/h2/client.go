@@ -22,12 +22,12 @@ type Link struct {
 
 // A Pool is whose Clients are. Its methods are called without a lock.
 type Pool interface {
-	// Again gives a client, with a place taken, for a request that the server has not taken from another one.
-	Again(ctx context.Context, about *stream.Info) (*Client, error)
+	// Another gives a client, with a place taken, for a request that the server has not taken from another one.
+	Another(ctx context.Context, about *stream.Info) (*Client, error)
 	// Freed is told that a place of c is free again.
 	Freed(c *Client)
-	// Lost is told that c takes no more exchanges.
-	Lost(c *Client)
+	// Gone is told that c takes no more exchanges.
+	Gone(c *Client)
 	// Failed is told what the server of c did wrong.
 	Failed(c *Client, fault error)
 }
@@ -40,7 +40,8 @@ type Client struct {
 
 	// What follows is guarded by the lock of the connection.
 	taken   int           // places that no exchange has begun at yet
-	leaves  bool          // no exchange may begin
+	leaves  bool          // no place is to be had any more
+	away    bool          // the server takes no more exchanges
 	told    bool          // the pool knows
 	why     string        // the connection is closed in order
 	idle    time.Duration // by the sweeper, since when there has been no exchange
@@ -122,7 +123,7 @@ func (c *Client) tellLost() {
 	c.told = true
 	c.mu.Unlock()
 	if !told {
-		c.pool.Lost(c)
+		c.pool.Gone(c)
 	}
 }
 
@@ -196,7 +197,7 @@ func (c *Client) wentAway(last uint32, code wire.Code) {
 			l.fail(&stream.Cut{By: telemetry.Server, Why: "goaway", Err: codeError(code)})
 		}
 	}
-	if !c.leaves {
+	if c.away = true; !c.leaves {
 		c.leaves = true
 		c.why = "goaway"
 		conn.Briefly(c.tellLost)

@@ -113,8 +113,8 @@ func (r *rig) pool(d dial) *pool {
 	return p
 }
 
-// Again is part of h2.Pool.
-func (p *pool) Again(ctx context.Context, _ *stream.Info) (*h2.Client, error) {
+// Another is part of h2.Pool.
+func (p *pool) Another(ctx context.Context, _ *stream.Info) (*h2.Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.clients {
@@ -137,7 +137,7 @@ func (p *pool) Again(ctx context.Context, _ *stream.Info) (*h2.Client, error) {
 
 func (p *pool) Freed(*h2.Client) {}
 
-func (p *pool) Lost(c *h2.Client) {
+func (p *pool) Gone(c *h2.Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clients = slices.DeleteFunc(p.clients, func(have *h2.Client) bool { return have == c })
@@ -159,7 +159,7 @@ func (p *pool) dials() int {
 // OpenExchange is part of web.Opener.
 func (p *pool) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, error) {
 	for {
-		c, err := p.Again(ctx, r.About)
+		c, err := p.Another(ctx, r.About)
 		if err != nil {
 			return nil, err
 		}

@@ -33,20 +33,19 @@ func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 	t := conn.NewTransport(scope.Host(), c, telemetry.Client)
 	t.Count(&v.tally)
 	scope.OnEnd(func(error) { t.Done() })
-	return v.serve(scope, t, nil)
+	return v.serve(scope, t, func() {})
 }
 
-// A First is a request that has come in HTTP/1.1, and asked for the answer in HTTP/2 (RFC 7540, section 3.2): it is stream 1.
-type First struct {
-	Request  *web.Request // its strings are kept
-	Settings []byte       // of the client: the payload of a frame
-}
-
-// ServeOn serves the streams of a connection that another engine has begun to serve: t stands before the preface. first may
-// be nil.
-func (s *Server) ServeOn(ctx context.Context, t *conn.Transport, about *stream.Info, first *First) error {
+// ServeOn serves the streams of a connection that another engine has begun to serve: t stands before the preface. r is a
+// request that has come in HTTP/1.1, and is stream 1 (RFC 7540, section 3.2), with the settings of the client: the payload of
+// a frame. It is nil if there is none.
+func (s *Server) ServeOn(ctx context.Context, t *conn.Transport, about *stream.Info, r *web.Request, settings []byte) error {
 	v := &serving{Server: s, about: about}
-	return v.serve(stream.From(ctx), t, first)
+	return v.serve(stream.From(ctx), t, func() {
+		if r != nil {
+			v.upgraded(r, settings)
+		}
+	})
 }
 
 // serving is one connection.
@@ -65,20 +64,24 @@ type serving struct {
 // leavingPing asks a client whether it has seen that we are about to leave.
 var leavingPing = [8]byte{'l', 'e', 'a', 'v', 'i', 'n', 'g'}
 
-func (v *serving) serve(scope *stream.Scope, t *conn.Transport, first *First) error {
+func (v *serving) serve(scope *stream.Scope, t *conn.Transport, first func()) error {
 	v.connection.begin(scope, t, telemetry.Client, v)
 	v.odd, v.greets, v.scheme = 1, true, "http"
+	agreed := "h2c"
 	if v.about.Secure != nil {
-		v.scheme = "https"
+		v.scheme, agreed = "https", "h2"
+	}
+	if v.about.ALPN != agreed {
+		about := *v.about
+		about.ALPN = agreed
+		v.about = &about
 	}
 	v.empty.L = &v.mu
 	t.Watch(v.look)
 	t.Expect(v.limits.HeadTime)
 	v.mu.Lock()
 	v.settings(wire.Setting{ID: wire.MaxStreams, Value: uint32(v.limits.Streams)}, wire.Setting{ID: wire.EnableConnect, Value: 1})
-	if first != nil {
-		v.upgraded(first)
-	}
+	first()
 	v.flushSoon()
 	v.mu.Unlock()
 	scope.OnLeave(v.leave)
@@ -86,8 +89,8 @@ func (v *serving) serve(scope *stream.Scope, t *conn.Transport, first *First) er
 }
 
 // upgraded begins stream 1, which is a request that has come already.
-func (v *serving) upgraded(first *First) {
-	if err := v.set(&wire.Frame{Type: wire.Settings, Payload: first.Settings}); err != nil {
+func (v *serving) upgraded(r *web.Request, settings []byte) {
+	if err := v.set(&wire.Frame{Type: wire.Settings, Payload: settings}); err != nil {
 		v.wrong(err)
 		return
 	}
@@ -95,10 +98,12 @@ func (v *serving) upgraded(first *First) {
 	v.began = false
 	v.last = 1
 	x := newExchange()
-	x.req = *first.Request
+	x.req = *r
 	x.req.Interim, x.req.Length = true, 0
 	x.start(v, 1)
 	x.in.ended = true
+	x.closes()
+	v.t.Expect(v.limits.HeadTime) // for the preface
 }
 
 // over is how the connection has ended, err being why nothing more is received. It returns when nothing goes on any more.
