@@ -3,11 +3,11 @@ package h2
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
@@ -15,7 +15,8 @@ import (
 	"gozilla/wire/http1"
 )
 
-// exchange is a stream of a server: a web.Served. Exchanges come from a pool, so that there are few of them, which are warm.
+// exchange is a stream of a server, and the goroutine that serves it: a web.Served. When it is over it waits for another one
+// on its connection, for about a second, because a new goroutine would have to grow its stack first.
 type exchange struct {
 	lane
 	v       *serving
@@ -25,21 +26,47 @@ type exchange struct {
 	refused *http1.Fault
 	facts   facts.Facts
 
-	asked     bool // for the body of a client that waits to be
-	tunnel    bool // both directions are raw
-	cancelled bool // when it was looked at last
-	job       func()
+	asked     bool      // for the body of a client that waits to be
+	waits     bool      // the goroutine waits for an exchange
+	whole     bool      // it has ended in order
+	tunnel    bool      // both directions are raw
+	cancelled bool      // when it was looked at last
+	again     chan bool // there is another one, or there will not be
 }
 
-var exchanges sync.Pool
+var exchanges = sync.Pool{New: func() any { return &exchange{again: make(chan bool, 1)} }}
 
-func newExchange() *exchange {
-	if x, ok := exchanges.Get().(*exchange); ok {
-		return x
+// next is an exchange to be started. The lock is held.
+func (v *serving) next() *exchange {
+	n := len(v.idle)
+	if n == 0 {
+		return exchanges.Get().(*exchange)
 	}
-	x := new(exchange)
-	x.job = x.serve
+	x := v.idle[n-1]
+	v.idle[n-1] = nil
+	v.idle = v.idle[:n-1]
+	v.least = min(v.least, n-1)
+	x.waits = true
 	return x
+}
+
+// spare gives back an exchange that was not started. The lock is held.
+func (v *serving) spare(x *exchange) {
+	if !x.waits {
+		exchanges.Put(x)
+		return
+	}
+	x.waits = false
+	v.idle = append(v.idle, x)
+}
+
+// trim ends n of the goroutines that wait for an exchange. The lock is held.
+func (v *serving) trim(n int) {
+	for _, x := range v.idle[:n] {
+		x.again <- false
+	}
+	v.idle = slices.Delete(v.idle, 0, n)
+	v.least = len(v.idle)
 }
 
 // start begins the exchange, whose request is there. The lock is held.
@@ -55,15 +82,31 @@ func (x *exchange) start(v *serving, id uint32) {
 	x.facts.Begin(&x.req, "HTTP/2", nil)
 	x.fields = x.req.Header // which may have grown
 	x.asked, x.tunnel, x.cancelled = false, false, false
-	if !x.req.Continue {
-		x.in.ready = nil
-	} else {
+	x.in.ready = nil
+	if x.req.Continue {
 		x.in.ready = x.beforeWait
 	}
-	conn.Briefly(x.job)
+	if x.waits {
+		x.waits = false
+		x.again <- true
+		return
+	}
+	go x.run()
 }
 
-// serve is the goroutine of the exchange. It ends with it.
+// run is the goroutine of the exchange. It ends with its connection, or when it was not needed for a while.
+func (x *exchange) run() {
+	for more := true; more; more = <-x.again {
+		x.serve()
+		if !x.end() {
+			break
+		}
+	}
+	x.v, x.c = nil, nil
+	exchanges.Put(x)
+}
+
+// serve has the exchange served.
 func (x *exchange) serve() {
 	v := x.v
 	var err error
@@ -73,26 +116,34 @@ func (x *exchange) serve() {
 		err = stream.Contained(x.scope, func() error { return v.Handler.ServeExchange(x.scope, &x.req, x) })
 	}
 	err = x.finish(err)
+	x.whole = err == nil
 	x.tell()
 	x.facts.Note(x.scope, v.about)
 	x.facts.Label(x.scope, &x.req, nil)
 	x.scope.End(err)
 	x.facts.End()
-	x.v, x.refused = nil, nil
+	x.refused = nil
 	clear(x.fields)
+}
+
+// end takes the exchange off its connection, and reports whether it is to wait for another one.
+func (x *exchange) end() bool {
+	v := x.v
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	x.lane.end()
-	whole := err == nil
-	if whole {
+	if x.whole {
 		v.glitches = max(0, v.glitches-1)
 	}
-	x.lane.c = nil
 	if len(v.lanes) == 0 {
 		v.empty.Broadcast()
 		v.rests()
 	}
-	v.mu.Unlock()
-	exchanges.Put(x)
+	if v.quit {
+		return false
+	}
+	v.idle = append(v.idle, x)
+	return true
 }
 
 // refuse answers a request that is none.

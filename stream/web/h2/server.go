@@ -59,6 +59,9 @@ type serving struct {
 	leftFor int  // looks
 	parted  bool // the client was told which stream is the last
 	empty   sync.Cond
+
+	idle  []*exchange // that wait for something to do
+	least int         // how many have, since they were looked at last
 }
 
 // leavingPing asks a client whether it has seen that we are about to leave.
@@ -97,7 +100,7 @@ func (v *serving) upgraded(r *web.Request, settings []byte) {
 	v.out = v.out[:len(v.out)-wire.HeadSize] // these settings are not acknowledged (RFC 7540, section 3.2.1)
 	v.began = false
 	v.last = 1
-	x := newExchange()
+	x := v.next()
 	x.req = *r
 	x.req.Interim, x.req.Length = true, 0
 	x.start(v, 1)
@@ -135,6 +138,7 @@ func (v *serving) over(err error) error {
 	for len(v.lanes) > 0 {
 		v.empty.Wait()
 	}
+	v.trim(len(v.idle))
 	v.drained()
 	if v.fault == nil || !told {
 		return v.fault
@@ -207,6 +211,7 @@ func (v *serving) looks(now time.Duration) {
 		v.alive.heard()
 	}
 	v.keepAlive(now)
+	v.trim(min(v.least, len(v.idle)))
 }
 
 // opens is part of end.
@@ -219,14 +224,14 @@ func (v *serving) opens(b *block, ended bool) error {
 		v.sayReset(b.stream, wire.RefusedStream)
 		return v.glitch()
 	}
-	x := newExchange()
+	x := v.next()
 	err := b.request(&x.req, ended)
 	if v.decoder.Large() && b.wrong == "" {
 		err = &http1.Fault{Status: 431, Text: "the head is too long"}
 	}
 	fault, answers := err.(*http1.Fault)
 	if err != nil && !answers {
-		exchanges.Put(x)
+		v.spare(x)
 		v.refuse(err)
 		return err
 	}
