@@ -115,17 +115,10 @@ func (p *Peer) agreed() bool {
 	for asked := range strings.SplitSeq(p.req.Protocol, ",") {
 		if strings.EqualFold(strings.TrimSpace(asked), p.head.Upgrade) {
 			p.resp.Protocol = p.head.Upgrade
-			return p.key == "" || p.accepted()
+			return true
 		}
 	}
 	return false
-}
-
-// accepted reports whether the server has answered our own key, and keeps that to itself.
-func (p *Peer) accepted() bool {
-	ok := p.resp.Header.Get("sec-websocket-accept") == web.AcceptKey(p.key)
-	p.resp.Header.Del("sec-websocket-accept")
-	return ok
 }
 
 // receive waits for a head.

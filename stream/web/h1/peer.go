@@ -50,7 +50,6 @@ type Peer struct {
 	resp   web.Response
 
 	authority string // of the last request, which can be written
-	key       string // of our own, for a WebSocket; "" if there is none
 
 	held    bool      // the request is whole, and nothing of it was sent
 	used    bool      // the link has served another exchange
@@ -231,7 +230,6 @@ func (p *Peer) write() error {
 	}
 	if upgrades(r) {
 		b = http1.AppendField(b, "upgrade", r.Protocol)
-		b = p.keyed(b)
 	}
 	if r.Trailers {
 		b = append(b, "te: trailers\r\n"...)
@@ -246,17 +244,6 @@ func (p *Peer) write() error {
 	}
 	p.sent.Store(p.held)
 	return nil
-}
-
-// keyed appends what a request for a WebSocket has to have in HTTP/1.1, unless it has: one that came by HTTP/2 has none
-// (RFC 8441, section 5).
-func (p *Peer) keyed(b []byte) []byte {
-	p.key = ""
-	if p.req.Protocol != "websocket" || p.req.Header.Has("sec-websocket-key") {
-		return b
-	}
-	p.key = web.NewKey()
-	return http1.AppendField(b, "sec-websocket-key", p.key)
 }
 
 // Read is part of web.Stream.

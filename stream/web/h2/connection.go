@@ -249,7 +249,7 @@ func (c *connection) wrong(err error) {
 // wrongStream ends a stream whose peer has broken the rules.
 func (c *connection) wrongStream(fault *wire.Fault) {
 	cut := &stream.Cut{By: c.peer, Why: "invalid", Err: fault}
-	if l := c.lanes[fault.Stream]; l != nil {
+	if l := c.lanes[fault.Stream]; l != nil && !l.dead {
 		l.breakOff(cut, fault.Code)
 	} else {
 		c.sayReset(fault.Stream, fault.Code)
@@ -345,6 +345,8 @@ func (c *connection) complete(b *block) error {
 		return &wire.Fault{Code: wire.StreamClosed, Text: "HEADERS come on a stream that is over"}
 	case l == nil:
 		return &wire.Fault{Code: wire.ProtocolError, Text: "the numbers of streams do not rise"}
+	case l.left, l.in.ended && l.out.ended:
+		return &wire.Fault{Code: wire.StreamClosed, Text: "HEADERS come on a stream that is over"}
 	case l.in.ended:
 		return &wire.Fault{Stream: id, Code: wire.StreamClosed, Text: "HEADERS come on a stream that the peer has ended"}
 	}
@@ -371,7 +373,7 @@ func (c *connection) reset(f *wire.Frame) error {
 	switch {
 	case l != nil:
 		early := l.early()
-		l.past = f.Code
+		l.past, l.left = f.Code, true
 		l.fail(&stream.Cut{By: c.peer, Why: "rst", Err: codeError(f.Code)})
 		if early {
 			return c.glitch()
@@ -400,6 +402,8 @@ func (c *connection) set(f *wire.Frame) error {
 		}
 		p = rest
 		switch s.ID {
+		case wire.HeaderTableSize:
+			c.shrunk = c.shrunk || s.Value < wire.TableSize
 		case wire.InitialWindow:
 			if err := c.shift(int64(s.Value) - c.first); err != nil {
 				return err

@@ -244,9 +244,7 @@ func (x *exchange) tunnels() bool { return x.facts.Method == "CONNECT" }
 
 // interim appends a head that is not final. The lock is held.
 func (x *exchange) interim(head []byte) {
-	at := len(x.c.grown())
-	x.c.out = append(x.c.out, head...)
-	x.c.out = wire.EndBlock(x.c.out, at, x.id, 0, x.c.frame)
+	x.c.appendBlock(head, x.id, 0)
 	x.out.head = head
 }
 
@@ -259,8 +257,7 @@ func (x *exchange) beforeWait() error {
 		return nil
 	}
 	x.asked = true
-	at := len(v.grown())
-	v.out = wire.EndBlock(wire.AppendStatus(wire.BeginBlock(v.out), 100), at, x.id, 0, v.frame)
+	v.appendBlock(wire.AppendStatus(wire.BeginBlock(nil), 100), x.id, 0)
 	v.flush()
 	return nil
 }

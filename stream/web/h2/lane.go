@@ -19,6 +19,7 @@ type lane struct {
 	id   uint32
 	who  owner
 	past wire.Code // by which the peer has reset it
+	left bool      // the peer has
 	dead bool      // the peer knows that it is over, by a reset or with the connection
 	open bool      // it counts for the limit on streams
 	in   receiving
@@ -83,7 +84,7 @@ type sending struct {
 
 // begin makes the lane ready for a stream.
 func (l *lane) begin(c *connection, id uint32, who owner) {
-	l.c, l.id, l.who, l.past, l.dead = c, id, who, 0, false
+	l.c, l.id, l.who, l.past, l.left, l.dead = c, id, who, 0, false, false
 	head, ready := l.out.head[:0], l.in.ready
 	l.in = receiving{window: c.in.initial, size: c.in.initial, left: -1, ready: ready}
 	l.out = sending{window: c.first, left: -1, head: head}
@@ -456,10 +457,7 @@ func (l *lane) sendHead(flags wire.Flags) {
 	}
 	c := l.c
 	l.out.held, l.out.begun = false, true
-	at := len(c.room())
-	c.out = append(c.out, l.out.head...)
-	c.out = wire.EndBlock(c.out, at, l.id, flags, c.frame)
-	l.out.at, l.out.round = at, c.round
+	l.out.at, l.out.round = c.appendBlock(l.out.head, l.id, flags), c.round
 	if flags&wire.EndStream != 0 {
 		l.out.ended = true
 		l.closes()
@@ -567,14 +565,13 @@ func (l *lane) finish(trailer web.Header) error {
 	switch {
 	case len(trailer) > 0:
 		l.sendHead(0)
-		b := c.room()
-		at := len(b)
-		b, err := appendFields(wire.BeginBlock(b), trailer, false)
+		head, err := appendFields(wire.BeginBlock(out.head[:0]), trailer, false)
 		if err != nil {
-			c.out, out.err = b[:at], err
+			out.err = err
 			return err
 		}
-		c.out = wire.EndBlock(b, at, l.id, wire.EndStream, c.frame)
+		out.head = head
+		c.appendBlock(head, l.id, wire.EndStream)
 	case out.held:
 		l.sendHead(wire.EndStream)
 	case out.round == c.round && len(c.out) > 0:
