@@ -233,7 +233,7 @@ func sameFields(std http.Header, head []byte, fields []Field, others ...string) 
 		key := textproto.CanonicalMIMEHeaderKey(f.Name)
 		ours[key] = append(ours[key], f.Value)
 	}
-	drop := append([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade"}, others...)
+	drop := append([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade", "Http2-Settings"}, others...)
 	for _, list := range std["Connection"] {
 		for _, name := range strings.Split(list, ",") {
 			drop = append(drop, textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t")))
