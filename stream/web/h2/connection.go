@@ -374,6 +374,10 @@ func (c *connection) reset(f *wire.Frame) error {
 	case l != nil:
 		early := l.early()
 		l.past, l.left = f.Code, true
+		if f.Code == wire.NoError && l.in.ended {
+			l.enough()
+			return nil
+		}
 		l.fail(&stream.Cut{By: c.peer, Why: "rst", Err: codeError(f.Code)})
 		if early {
 			return c.glitch()

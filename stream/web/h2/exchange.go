@@ -170,7 +170,7 @@ func (x *exchange) looks(time.Duration) {
 	case x.scope.Err() != nil:
 		x.cancelled = true
 		x.in.stopped = true
-		x.in.wake.Broadcast()
+		x.in.wake.Signal()
 	}
 	x.tell()
 }

@@ -133,8 +133,17 @@ func (l *lane) stopWith(err error) {
 		l.out.err = err
 	}
 	l.c.giveUp(l)
-	l.in.wake.Broadcast()
-	l.out.wake.Broadcast()
+	l.in.wake.Signal()
+	l.out.wake.Signal()
+}
+
+// enough takes note that the peer has said all, and wants no more (section 8.1). What is written from now on is dropped. The
+// lock is held.
+func (l *lane) enough() {
+	l.dead, l.out.none = true, true
+	l.closes()
+	l.c.giveUp(l)
+	l.out.wake.Signal()
 }
 
 // reset tells the peer that the stream is over, unless it knows. The lock is held.
@@ -161,7 +170,7 @@ func (l *lane) look(now time.Duration) {
 	switch {
 	case l.in.since != 0 && l.in.patience != 0 && now-l.in.since > l.in.patience && l.in.err == nil:
 		l.in.err = &stream.Cut{By: c.peer, Why: "slow body"}
-		l.in.wake.Broadcast()
+		l.in.wake.Signal()
 	case l.out.since != 0 && now-l.out.since > c.limits.Body && l.out.err == nil:
 		l.breakOff(&stream.Cut{By: telemetry.Gateway, Why: "slow reader"}, wire.Cancel)
 	}
@@ -251,7 +260,7 @@ func (l *lane) endReceiving(b *block) error {
 	}
 	in.ended = true
 	l.closes()
-	in.wake.Broadcast()
+	in.wake.Signal()
 	return nil
 }
 
@@ -396,7 +405,7 @@ func (l *lane) WriteTo(w io.Writer) (n int64, err error) {
 func (l *lane) StopRead() {
 	l.c.mu.Lock()
 	l.in.stopped = true
-	l.in.wake.Broadcast()
+	l.in.wake.Signal()
 	l.c.mu.Unlock()
 }
 
@@ -439,8 +448,11 @@ func (l *lane) Write(p []byte) (n int, err error) {
 	l.sendHead(0)
 	for n < len(p) {
 		m := l.grant(len(p) - n)
-		if l.out.err != nil {
+		switch {
+		case l.out.err != nil:
 			return n, l.out.err
+		case l.out.none:
+			return len(p), nil
 		}
 		l.append(p[n : n+m])
 		n += m
@@ -468,11 +480,11 @@ func (l *lane) sendHead(flags wire.Flags) {
 // says so in out.err.
 func (l *lane) grant(n int) int {
 	c, out := l.c, &l.out
-	for out.err == nil {
+	for out.err == nil && !out.none {
 		switch {
 		case out.window <= 0:
 			c.giveUp(l)
-			if c.flush(); out.window <= 0 && out.err == nil {
+			if c.flush(); out.window <= 0 && out.err == nil && !out.none {
 				l.await()
 			}
 		case out.turn && c.admits(), !out.turn && len(c.queue) == 0 && c.turns == 0 && c.admits():
@@ -492,7 +504,7 @@ func (l *lane) grant(n int) int {
 			out.queued = true
 			c.queue = append(c.queue, l)
 			c.admit()
-			for !out.turn && out.err == nil {
+			for !out.turn && out.err == nil && !out.none {
 				l.await()
 			}
 		}
@@ -556,7 +568,7 @@ func (l *lane) finish(trailer web.Header) error {
 	switch {
 	case out.err != nil:
 		return out.err
-	case out.ended:
+	case out.ended, l.dead:
 		return nil
 	case out.left > 0 && !out.none:
 		out.err = errShort
