@@ -228,6 +228,9 @@ func (k *talker) listen() {
 		case *http2.PingFrame:
 			h.data = bytes.Clone(f.Data[:])
 		}
+		if err == nil && (h.Type == http2.FrameHeaders || h.Type == http2.FrameContinuation) && h.Flags.Has(http2.FlagHeadersEndHeaders) {
+			err = dec.Close()
+		}
 		if err != nil {
 			k.hear(heard{}, fmt.Errorf("a header block cannot be read: %w", err))
 			return
