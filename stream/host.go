@@ -17,6 +17,8 @@ type Host struct {
 	Sweeper     Sweeper
 	Traces      bool // internal errors tell where in the program they happened
 
+	Bodies atomic.Int64 // bytes of bodies that wait to be read, see Limits.Bodies
+
 	last    atomic.Uint64 // the id given last
 	leaving atomic.Bool
 	open    atomic.Int64

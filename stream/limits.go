@@ -46,6 +46,18 @@ type Limits struct {
 	// The exchanges that may wait for a connection to one server when there are as many as may be, each for as long as
 	// the limit dial allows; beyond, they are refused.
 	Waiting Count
+	// The streams that a client may have at a time on one connection of HTTP/2. Also set with
+	// zilla.binding.http.concurrent.streams.
+	Streams Count
+	// The bytes of bodies that may wait to be read on one connection of HTTP/2, over all its streams. Each stream has a
+	// window of 64 KiB, or less if that is too much for so many; what is left is for windows that grow with use.
+	Window Count
+	// The bytes of bodies that may wait to be read on all connections of HTTP/2. Beyond, windows do not grow, and a
+	// connection on which more than 64 KiB wait is ended.
+	Bodies Count
+	// For how long a connection of HTTP/2 with streams on it may be silent before its peer is asked whether it is there; one
+	// that is silent for as long again is ended.
+	Ping time.Duration
 	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
 	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
@@ -76,6 +88,10 @@ func (l *Limits) Defaults() {
 	l.Spare = 50 * time.Second
 	l.Pool = 1024
 	l.Waiting = 4096
+	l.Streams = 100
+	l.Window = 16 << 20
+	l.Bodies = 256 << 20
+	l.Ping = 30 * time.Second
 	l.Queue = 256 << 10
 	l.Stall = 5 * time.Second
 	l.Drain = 30 * time.Second

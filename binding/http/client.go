@@ -28,7 +28,7 @@ type presenter struct {
 }
 
 func newClient(b *binding.Builder, c *Client) (*client, error) {
-	made := &client{pool: newPool(b), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides}
+	made := &client{pool: newPool(b, c.Options.versions()), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides}
 	var err error
 	if made.requests, err = newRequests(b, binding.Client, c.Options.Requests); err != nil {
 		return nil, err
@@ -52,18 +52,14 @@ func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.pool.get(ctx, origin{way.Exit, r.Scheme, r.Authority}, r.About)
+	y, err := c.pool.begin(ctx, origin{way.Exit, r.Scheme, r.Authority}, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Begin(ctx, r); err != nil {
-		p.Close()
-		return nil, err
-	}
 	if c.requests != nil {
-		return c.requests.opened(ctx, r, p), nil
+		return c.requests.opened(ctx, r, y), nil
 	}
-	return p, nil
+	return y, nil
 }
 
 // choose is the way that a request takes, and the request as it is sent.

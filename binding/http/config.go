@@ -40,7 +40,9 @@ type ServerOptions struct {
 
 // Options are what servers and clients have in common.
 type Options struct {
-	// The versions of HTTP that are spoken. HTTP/2 is not, yet: where both are named, it is HTTP/1.1.
+	// The versions of HTTP that are spoken; both, if left out. Over TLS it is the one that was agreed on (alpn of the tls
+	// binding). In the clear a server takes what the client begins with, and a client speaks HTTP/1.1 unless h2 is all
+	// that is named.
 	Versions []Version
 	// A guard, and where credentials stand. A server asks the guard who a client is: the session that it gives decides
 	// about guarded routes, here and in all bindings behind. A client shows its servers what the guard has for the
@@ -59,8 +61,24 @@ type Options struct {
 // Version is a version of HTTP.
 type Version string
 
+// The versions.
+const (
+	HTTP11 Version = "http/1.1"
+	HTTP2  Version = "h2"
+)
+
 // Values are the versions.
-func (Version) Values() []string { return []string{"http/1.1", "h2"} }
+func (Version) Values() []string { return []string{string(HTTP11), string(HTTP2)} }
+
+// versions are those that are spoken.
+type versions struct{ http1, http2 bool }
+
+func (o *Options) versions() versions {
+	if o.Versions == nil {
+		return versions{true, true}
+	}
+	return versions{slices.Contains(o.Versions, HTTP11), slices.Contains(o.Versions, HTTP2)}
+}
 
 // Method is the method of a request. Upper and lower case differ.
 type Method string
@@ -118,12 +136,8 @@ func (w *WithHeaders) Check(r *config.Report) {
 
 // Check tells what is wrong with the options as a whole, and makes them ready.
 func (o *Options) Check(r *config.Report) {
-	if o.Versions != nil && !slices.Contains(o.Versions, "http/1.1") {
-		at := r.At(&o.Versions)
-		if len(o.Versions) > 0 {
-			at = r.At(&o.Versions[0])
-		}
-		r.Errorf(at, "this build does not speak HTTP/2 yet").Hintf("add http/1.1, or leave versions out")
+	if o.Versions != nil && len(o.Versions) == 0 {
+		r.Errorf(r.At(&o.Versions), "there is no version to speak").Hintf("leave versions out, for both")
 	}
 	if len(o.Authorization) > 1 {
 		r.Errorf(r.At(&o.Authorization), "an http binding has at most one guard")

@@ -14,18 +14,22 @@ import (
 
 // explain is part of binding.Explains: the stream begins with the head of a request.
 func (s *server) explain(ctx context.Context, q *stream.Question) error {
-	err := s.follow(ctx, q)
-	if err != nil && err != errH2 {
-		stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
+	trace := stream.From(ctx).Trace()
+	version, err := s.speaks(q.About)
+	if err != nil {
+		return err
+	}
+	if version == HTTP2 {
+		trace.Notef("speaks HTTP/2")
+	}
+	if err = s.follow(ctx, q); err != nil {
+		trace.Notef("answers with status %d", web.Answer(err).Status)
 	}
 	return err
 }
 
-// follow does what ServeConn and ServeExchange do until a request goes on.
+// follow does what ServeExchange does until a request goes on.
 func (s *server) follow(ctx context.Context, q *stream.Question) error {
-	if q.About.ALPN == "h2" {
-		return errH2
-	}
 	r, err := arrived(q)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,7 +14,9 @@ import (
 	"gozilla/binding"
 	"gozilla/stream"
 	"gozilla/stream/conn"
+	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
+	"gozilla/stream/web/h2"
 	"gozilla/telemetry"
 )
 
@@ -27,13 +30,15 @@ type origin struct {
 // none free waits for one, if not too many do already. Clients choose authorities, so that there may be many origins: what
 // is idle is bounded over all of them.
 type pool struct {
-	b    *binding.Builder
-	most int // idle connections that are kept
+	b        *binding.Builder
+	versions versions
+	most     int // idle connections that are kept, of either version
 
 	mu      sync.Mutex // guards what follows
 	idling  int        // connections that are idle
 	closed  bool
 	origins map[origin]*links
+	clients int    // connections of HTTP/2
 	last    *links // that somebody asked for, which mostly is the next one's too; nil if not among the origins
 }
 
@@ -41,14 +46,24 @@ type pool struct {
 type links struct {
 	*pool
 	origin
-	idle    []*h1.Peer // the one used last at the end
-	open    int        // the idle ones, those in use, and those that are dialled
-	waiting []chan *h1.Peer
+	idle    []*h1.Peer   // the one used last at the end
+	clients []*h2.Client // which carry many exchanges at a time
+	open    int          // the idle ones, those in use, and those that are dialled
+	dialled int          // of them, those that are dialled now
+	speaks  Version      // what the server did last; "" if that is not known
+	waiting []chan berth
 }
 
-func newPool(b *binding.Builder) *pool {
+// A berth is where an exchange can begin: a peer without one, a client of HTTP/2 with a berth taken, or leave to open a
+// connection.
+type berth struct {
+	peer   *h1.Peer
+	client *h2.Client
+}
+
+func newPool(b *binding.Builder, v versions) *pool {
 	limits := b.Limits()
-	p := &pool{b: b, origins: map[origin]*links{}, most: max(1, min(int(limits.Pool), int(limits.Connections)/4))}
+	p := &pool{b: b, versions: v, origins: map[origin]*links{}, most: max(1, min(int(limits.Pool), int(limits.Connections)/4))}
 	b.Go("pool", p.run)
 	return p
 }
@@ -59,7 +74,9 @@ func (p *pool) run(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
 	idle := map[*h1.Peer]*links{}
+	var clients []*h2.Client
 	for _, l := range p.origins {
+		clients = append(clients, l.clients...)
 		for _, peer := range l.idle {
 			idle[peer] = l
 		}
@@ -70,12 +87,36 @@ func (p *pool) run(ctx context.Context) error {
 	for peer, l := range idle {
 		l.retire(peer, "closed")
 	}
+	for _, c := range clients {
+		c.Retire("closed")
+	}
 	return ctx.Err()
 }
 
-// get gives a peer without an exchange.
-func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (*h1.Peer, error) {
-	limits := p.b.Limits()
+// begin begins an exchange.
+func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened, error) {
+	for {
+		at, err := p.get(ctx, o, r.About)
+		if err != nil {
+			return nil, err
+		}
+		if at.client != nil {
+			y, err := at.client.Begin(ctx, r)
+			if err == h2.ErrLeft { // a moment ago
+				continue
+			}
+			return y, err
+		}
+		if err := at.peer.Begin(ctx, r); err != nil {
+			at.peer.Close()
+			return nil, err
+		}
+		return at.peer, nil
+	}
+}
+
+// get gives a berth for an exchange.
+func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (berth, error) {
 	p.mu.Lock()
 	l := p.last
 	if l == nil || l.origin != o {
@@ -85,41 +126,68 @@ func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (*h1.Peer,
 		}
 		p.last = l
 	}
+	return l.get(ctx, about)
+}
+
+// get is called with the lock held, and gives it up.
+func (l *links) get(ctx context.Context, about *stream.Info) (berth, error) {
+	limits := l.b.Limits()
+	if c := l.client(); c != nil {
+		l.mu.Unlock()
+		return berth{client: c}, nil
+	}
 	if n := len(l.idle); n > 0 {
 		peer := l.idle[n-1]
 		l.idle = l.idle[:n-1]
-		p.idling--
-		p.mu.Unlock()
-		if peer.Leaves() { // it was asked to a moment ago, and Lost has not come to it yet
-			l.retire(peer, "drain")
-			return p.get(ctx, o, about)
+		l.idling--
+		if !peer.Leaves() {
+			l.mu.Unlock()
+			return berth{peer: peer}, nil
 		}
-		return peer, nil
+		l.mu.Unlock() // it was asked to a moment ago, and Lost has not come to it yet
+		l.retire(peer, "drain")
+		return l.pool.get(ctx, l.origin, about)
 	}
-	if l.open < int(limits.Pool) {
+	if l.open < int(limits.Pool) && !l.comes() {
 		l.open++
-		p.mu.Unlock()
-		return l.begin(ctx, about)
+		l.dialled++
+		l.mu.Unlock()
+		return l.connect(ctx, about)
 	}
 	if len(l.waiting) >= int(limits.Waiting) {
-		p.mu.Unlock()
-		return nil, stream.Refuse(stream.Limit, "%d exchanges wait for a connection to %s already", limits.Waiting, o.authority)
+		l.mu.Unlock()
+		return berth{}, stream.Refuse(stream.Limit, "%d exchanges wait for a connection to %s already", limits.Waiting, l.authority)
 	}
-	turn := make(chan *h1.Peer, 1)
+	turn := make(chan berth, 1)
 	l.waiting = append(l.waiting, turn)
-	p.mu.Unlock()
+	l.mu.Unlock()
 	return l.wait(ctx, turn, about)
 }
 
-// wait waits for a peer, or for leave to open one.
-func (l *links) wait(ctx context.Context, turn chan *h1.Peer, about *stream.Info) (*h1.Peer, error) {
+// client is a connection of HTTP/2 with a berth taken, nil if there is none. The lock is held.
+func (l *links) client() *h2.Client {
+	for _, c := range l.clients {
+		if c.Take() {
+			return c
+		}
+	}
+	return nil
+}
+
+// comes reports whether a connection is being opened that will, or may, carry many exchanges. The lock is held.
+func (l *links) comes() bool {
+	return l.dialled > 0 && l.versions.http2 && (l.speaks == HTTP2 || l.speaks == "" && (l.scheme == "https" || !l.versions.http1))
+}
+
+// wait waits for a place.
+func (l *links) wait(ctx context.Context, turn chan berth, about *stream.Info) (berth, error) {
 	patience := l.b.Limits().Dial
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	var err error
 	select {
-	case peer := <-turn:
-		return l.take(ctx, peer, about)
+	case at := <-turn:
+		return l.take(ctx, at, about)
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-late.C:
@@ -132,35 +200,82 @@ func (l *links) wait(ctx context.Context, turn chan *h1.Peer, about *stream.Info
 	}
 	l.mu.Unlock()
 	if i >= 0 {
-		return nil, err
+		return berth{}, err
 	}
 	return l.take(ctx, <-turn, about) // which came at the same moment
 }
 
-// take is what a wait came to: a peer, or leave to open one.
-func (l *links) take(ctx context.Context, peer *h1.Peer, about *stream.Info) (*h1.Peer, error) {
-	if peer != nil {
-		return peer, nil
+// take is what a wait came to.
+func (l *links) take(ctx context.Context, at berth, about *stream.Info) (berth, error) {
+	if at != (berth{}) {
+		return at, nil
 	}
-	return l.begin(ctx, about)
+	return l.connect(ctx, about)
 }
 
-// begin opens a link, which is counted already, and makes a peer of it.
-func (l *links) begin(ctx context.Context, about *stream.Info) (*h1.Peer, error) {
-	link, err := l.Again(ctx, about)
+// connect opens a connection, which is counted already, and takes a berth on it.
+func (l *links) connect(ctx context.Context, about *stream.Info) (berth, error) {
+	link, version, err := l.link(ctx, about)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dialled--
 	if err != nil {
-		l.mu.Lock()
 		l.closedOne()
-		l.mu.Unlock()
-		return nil, err
+		return berth{}, err
 	}
-	return h1.NewPeer(l, link), nil
+	l.speaks = version
+	if version == HTTP11 {
+		for len(l.waiting) > 0 && l.open < int(l.b.Limits().Pool) { // for what could carry many
+			l.open++
+			l.hand(berth{})
+		}
+		return berth{peer: h1.NewPeer(l, h1.Link(link))}, nil
+	}
+	c := h2.NewClient((*shared)(l), link)
+	l.clients = append(l.clients, c)
+	l.pool.clients++
+	taken := c.Take()
+	if l.closed {
+		c.Retire("closed")
+	}
+	l.share(c)
+	l.trim()
+	if !taken {
+		return berth{}, &stream.Refused{Reason: stream.Unavailable, Err: errors.New("the connection was lost at once")}
+	}
+	return berth{client: c}, nil
+}
+
+// share gives places of a client to those who wait. The lock is held.
+func (l *links) share(c *h2.Client) {
+	for len(l.waiting) > 0 && c.Take() {
+		l.hand(berth{client: c})
+	}
+}
+
+// trim lets the connection of HTTP/2 go that has been idle for longest, if there are too many. The lock is held.
+func (p *pool) trim() {
+	if p.clients+p.idling <= p.most {
+		return
+	}
+	var oldest *h2.Client
+	var since time.Duration
+	for _, l := range p.origins {
+		for _, c := range l.clients {
+			if at, idle := c.Idle(); idle && (oldest == nil || at < since) {
+				oldest, since = c, at
+			}
+		}
+	}
+	if oldest != nil {
+		oldest.Retire("idle timeout")
+	}
 }
 
 // closedOne lets the next one who waits open a connection in place of one that is no more. The lock is held.
 func (l *links) closedOne() {
 	if len(l.waiting) > 0 && !l.closed {
-		l.hand(nil)
+		l.hand(berth{})
 		return
 	}
 	if l.open--; l.open == 0 && len(l.waiting) == 0 {
@@ -171,24 +286,80 @@ func (l *links) closedOne() {
 	}
 }
 
-// hand gives a peer, or leave to open one, to the first who waits. The lock is held.
-func (l *links) hand(peer *h1.Peer) {
+// hand gives a berth to the first who waits. The lock is held.
+func (l *links) hand(at berth) {
 	turn := l.waiting[0]
 	l.waiting = l.waiting[1:]
-	turn <- peer
+	if at == (berth{}) {
+		l.dialled++
+	}
+	turn <- at
 }
 
-// Again is part of h1.Pool. It opens a link on behalf of an exchange, on another goroutine: that needs a large stack for a
-// moment, which would stay with the connection of who waits for it.
+// shared is links as a pool of clients of HTTP/2.
+type shared links
+
+// Another is part of h2.Pool.
+func (s *shared) Another(ctx context.Context, about *stream.Info) (*h2.Client, error) {
+	l := (*links)(s)
+	l.mu.Lock()
+	at, err := l.get(ctx, about)
+	if at.peer != nil { // the server has changed its mind
+		l.Over(at.peer, nil)
+		return nil, stream.Refuse(stream.Unavailable, "the server does not speak HTTP/2 any more")
+	}
+	return at.client, err
+}
+
+// Freed is part of h2.Pool.
+func (s *shared) Freed(c *h2.Client) {
+	s.mu.Lock()
+	(*links)(s).share(c)
+	s.mu.Unlock()
+}
+
+// Gone is part of h2.Pool.
+func (s *shared) Gone(c *h2.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.clients, c); i >= 0 {
+		s.clients = slices.Delete(s.clients, i, i+1)
+		s.pool.clients--
+		(*links)(s).closedOne()
+	}
+}
+
+// Failed is part of h2.Pool.
+func (s *shared) Failed(c *h2.Client, fault error) { (*links)(s).failed(c.Scope(), fault) }
+
+// failed tells what a server did wrong.
+func (l *links) failed(scope *stream.Scope, fault error) {
+	l.b.Warn(scope, "binding.http.server.failed", "A server has not answered as it should (%v).", fault)
+}
+
+// Again is part of h1.Pool.
 func (l *links) Again(ctx context.Context, about *stream.Info) (h1.Link, error) {
+	link, version, err := l.link(ctx, about)
+	if err == nil && version != HTTP11 {
+		conn.Abort(link.Conn)
+		err = stream.Refuse(stream.Unavailable, "the server does not speak HTTP/1.1 any more")
+		link.Scope.End(err)
+	}
+	return h1.Link(link), err
+}
+
+// link opens a link on behalf of an exchange, on another goroutine: that needs a large stack for a moment, which would stay
+// with the connection of who waits for it.
+func (l *links) link(ctx context.Context, about *stream.Info) (h2.Link, Version, error) {
 	s := stream.From(ctx)
 	s.Mark(stream.DialBegan)
-	link := h1.Link{Scope: s.Apart(l.b.Node)}
+	link := h2.Link{Scope: s.Apart(l.b.Node)}
 	stop := stream.AfterFunc(ctx, func() { link.Scope.Cancel(context.Cause(ctx)) })
+	var version Version
 	done := make(chan error, 1)
 	conn.Briefly(func() {
 		done <- stream.Contained(link.Scope, func() (err error) {
-			link.Conn, err = l.dial(link.Scope, about)
+			link.Conn, version, err = l.dial(link.Scope, about)
 			return err
 		})
 	})
@@ -203,16 +374,23 @@ func (l *links) Again(ctx context.Context, about *stream.Info) (h1.Link, error) 
 		s.SetRecord(func(r *telemetry.Record) { r.Target = link.Target })
 		link.Scope.End(err)
 	}
-	return link, err
+	return link, version, err
 }
 
-func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, error) {
+// dial opens a connection, and tells which version is spoken on it.
+func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, Version, error) {
 	c, told, err := l.exit.DialConn(ctx, destination(l.scheme, l.authority, about))
-	if err == nil && told.ALPN == "h2" {
-		conn.Abort(c)
-		return nil, stream.Refuse(stream.Unavailable, "the server has chosen HTTP/2, which is not spoken yet: let alpn of the tls client be http/1.1")
+	if err != nil {
+		return nil, "", err
 	}
-	return c, err
+	switch v, alpn := l.versions, told.ALPN; {
+	case alpn == string(HTTP2) && !v.http2, alpn == string(HTTP11) && !v.http1:
+		conn.Abort(c)
+		return nil, "", stream.Refuse(stream.Unavailable, "the server has chosen %s, which is not among versions: let alpn of the tls client say the same", alpn)
+	case alpn == string(HTTP2), !v.http1:
+		return c, HTTP2, nil
+	}
+	return c, HTTP11, nil
 }
 
 // destination is what to dial for an authority.
@@ -255,7 +433,7 @@ func (l *links) Left(*h1.Peer) {
 // Over is part of h1.Pool.
 func (l *links) Over(peer *h1.Peer, fault error) {
 	if fault != nil {
-		l.b.Warn(peer.Scope(), "binding.http.server.failed", "A server has not answered as it should (%v).", fault)
+		l.failed(peer.Scope(), fault)
 	}
 	reusable := peer.Reusable()
 	var oldest *h1.Peer
@@ -267,7 +445,7 @@ func (l *links) Over(peer *h1.Peer, fault error) {
 		l.retire(peer, "closed")
 		return
 	case len(l.waiting) > 0:
-		l.hand(peer)
+		l.hand(berth{peer: peer})
 	default:
 		l.idle = append(l.idle, peer)
 		if l.idling++; l.idling > l.most {

@@ -49,7 +49,7 @@ func (w *responder) Respond(r *web.Response) error {
 		c.Header = w.s.access.append(c.Header, w.origin, w.same)
 	}
 	if w.s.via != "" {
-		c.Header = append(c.Header, web.Field{Name: "via", Value: w.s.via})
+		c.Header = append(c.Header, web.Field{Name: "via", Value: "1.1 " + w.s.via})
 	}
 	return w.Served.Respond(&c)
 }

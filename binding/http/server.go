@@ -11,7 +11,9 @@ import (
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
+	"gozilla/stream/web/h2"
 	"gozilla/telemetry"
+	wire "gozilla/wire/h2"
 )
 
 type server struct {
@@ -23,24 +25,28 @@ type server struct {
 	overrides []override
 	requests  requests // nil: nothing is asked of them
 	methods   []Method
-	via       string // the value of the header, "" for none
-	engine    h1.Server
+	via       string // the name in that header, "" for none
+	versions  versions
+	http1     h1.Server
+	http2     h2.Server
 }
 
 func newServer(b *binding.Builder, c *Server) (*server, error) {
 	o := &c.Options
 	s := &server{
 		b: b, routes: binding.RoutesOf(b, &c.Routed, web.Protocol), access: newAccess(o.AccessControl),
-		asker: newAsker(b, o.Authorization), forwarded: newForwarding(o), overrides: o.overrides, methods: o.Methods,
+		asker: newAsker(b, o.Authorization), forwarded: newForwarding(o), overrides: o.overrides, methods: o.Methods, versions: o.versions(),
 	}
 	var err error
 	if s.requests, err = newRequests(b, binding.Server, o.Requests); err != nil {
 		return nil, err
 	}
-	if o.Via != "" {
-		s.via = "1.1 " + string(o.Via)
+	s.via = string(o.Via)
+	s.http2 = h2.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
+	s.http1 = h1.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
+	if s.versions.http2 {
+		s.http1.Next = &s.http2
 	}
-	s.engine = h1.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
 	return s, nil
 }
 
@@ -48,30 +54,49 @@ func (s *server) conn() conn.Port { return conn.Serving(s) }
 
 // ServeConn is part of conn.Server.
 func (s *server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
-	if about.ALPN == "h2" {
-		return s.refuseH2(ctx, c)
+	switch version, err := s.speaks(about); {
+	case err != nil:
+		return s.refuseVersion(ctx, c, about, err)
+	case version == HTTP2:
+		return s.http2.ServeConn(ctx, c, about)
 	}
-	return s.engine.ServeConn(ctx, c, about)
+	return s.http1.ServeConn(ctx, c, about)
 }
 
-// http11Required is what a server of HTTP/2 says that wants HTTP/1.1: settings, none, and GOAWAY with the code
-// HTTP_1_1_REQUIRED (RFC 9113, sections 3.4, 6.8 and 7). Browsers try again then.
-const http11Required = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
-	"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x0d"
+// http11Required is what a server of HTTP/2 says that wants HTTP/1.1: settings, none, and GOAWAY with that code (RFC 9113,
+// sections 3.4, 6.8 and 7). Browsers try again then.
+var http11Required = wire.AppendGoAway(wire.AppendSettings(nil), 0, wire.HTTP11Required, "")
 
-var errH2 = stream.Refuse(stream.Invalid, "the client has agreed on HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1")
+// errVersion is that a client has agreed by TLS on a version that the binding does not speak.
+func errVersion(alpn string) error {
+	return stream.Refuse(stream.Invalid, "the client has agreed on %s, which is not among versions: let alpn of the tls server say the same", alpn)
+}
 
-// refuseH2 answers who has agreed on HTTP/2.
-func (s *server) refuseH2(ctx context.Context, c conn.Conn) error {
-	scope, err := stream.From(ctx), errH2
-	s.b.Warn(scope, "binding.http.request.malformed", "A client speaks HTTP/2, which is not spoken yet: let alpn of the tls server be http/1.1.")
+// speaks tells which version a connection begins with, by what was agreed on.
+func (s *server) speaks(about *stream.Info) (version Version, err error) {
+	switch alpn := about.ALPN; {
+	case alpn == string(HTTP2) && !s.versions.http2, alpn == string(HTTP11) && !s.versions.http1:
+		return "", errVersion(alpn)
+	case alpn == string(HTTP2), !s.versions.http1:
+		return HTTP2, nil
+	}
+	return HTTP11, nil
+}
+
+// refuseVersion ends the connection of a client that has agreed on a version which is not spoken.
+func (s *server) refuseVersion(ctx context.Context, c conn.Conn, about *stream.Info, err error) error {
+	scope := stream.From(ctx)
+	s.broken(scope, err)
+	if about.ALPN != string(HTTP2) {
+		return err
+	}
 	var flow stream.Flow
 	flow.Begin(scope)
 	t := conn.NewTransport(scope.Host(), c, telemetry.Client)
 	t.Count(&flow)
 	t.Watch(func() {})
 	defer t.Done()
-	if t.Put([]byte(http11Required), nil, nil) != nil {
+	if t.Put(http11Required, nil, nil) != nil {
 		return err
 	}
 	t.Linger(ctx)
@@ -264,7 +289,11 @@ func (s *server) choose(ctx context.Context, r *web.Request, asked error) (*bind
 		return nil, nil, err
 	}
 	if s.via != "" {
-		r.Header = append(r.Header, web.Field{Name: "via", Value: s.via})
+		version := "1.1 "
+		if r.About != nil && (r.About.ALPN == "h2" || r.About.ALPN == "h2c") {
+			version = "2 "
+		}
+		r.Header = append(r.Header, web.Field{Name: "via", Value: version + s.via})
 	}
 	return way, r, nil
 }

@@ -42,9 +42,9 @@ func TestHotPath(t *testing.T) {
 	x.End(nil)
 }
 
-// TestALPN refuses who has agreed on HTTP/2.
+// TestALPN refuses who has agreed on a version that is not spoken.
 func TestALPN(t *testing.T) {
-	h, s, _ := handler(t, "exit: sink")
+	h, s, _ := handler(t, "options: { versions: [ http/1.1 ] }, exit: sink")
 	near, far := conn.Pipe()
 	defer near.Close()
 	err := h.(conn.Server).ServeConn(s, far, &stream.Info{ALPN: "h2", Secure: &stream.Secure{}})

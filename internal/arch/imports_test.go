@@ -32,7 +32,7 @@ var rules = []rule{
 	{"config", nil, "the language of the file stands by itself"},
 	{"telemetry", nil, "what is counted stands by itself"},
 	{"stream", []string{"telemetry"}, "the vocabulary of bindings knows neither the file nor a protocol"},
-	{"stream/*/...", []string{"stream/*", "stream", "wire/*", "telemetry", "internal/loop", "internal/gwtest/leak"}, "what belongs to a protocol's package"},
+	{"stream/*/...", []string{"stream/*", "stream/*/facts", "stream", "wire/*", "telemetry", "internal/loop", "internal/gwtest/leak"}, "what belongs to a protocol's package"},
 	{"stream/*", []string{"stream", "wire/*", "telemetry", "internal/loop"}, "a protocol knows no binding and no file"},
 	{"component", []string{"stream", "config", "telemetry"}, "what components have in common knows none of them"},
 	{"model", append(slices.Clone(base), "catalog"), "a contract knows those below it"},
@@ -62,6 +62,7 @@ var rules = []rule{
 var modules = map[string]string{
 	"github.com/go-jose/go-jose/v4": "signatures of tokens, and keys as JSON; only guard/jwt uses it",
 	"go.yaml.in/yaml/v4":            "YAML with positions; only config uses it",
+	"golang.org/x/net":              "decoding of HPACK, with its Huffman code; only wire/h2 uses it, and no other package of it",
 	"golang.org/x/sys":              "system calls that package syscall does not have: splice, pipes, TCP_INFO, the monotonic clock",
 }
 
@@ -89,6 +90,9 @@ func TestModules(t *testing.T) {
 		for _, imp := range imports {
 			if strings.HasPrefix(imp, "go.yaml.in/") && dir != "config" {
 				t.Errorf("%s imports %s, which only config may", dir, imp)
+			}
+			if strings.HasPrefix(imp, "golang.org/x/net/") && (dir != "wire/h2" || imp != "golang.org/x/net/http2/hpack") {
+				t.Errorf("%s imports %s: of that module, only hpack may be imported, and only by wire/h2", dir, imp)
 			}
 		}
 	}

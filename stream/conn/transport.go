@@ -51,8 +51,10 @@ func NewTransport(h *stream.Host, c Conn, side telemetry.Side) *Transport {
 	return t
 }
 
-// Watch makes what is late fail. also is called about once a second until Done, and must not block.
+// Watch makes what is late fail. also is called about once a second until Done, and must not block. Who takes the transport
+// over from somebody else calls it again.
 func (t *Transport) Watch(also func()) {
+	t.host.Sweeper.Remove(&t.swept)
 	t.also = also
 	t.host.Sweeper.Add(&t.swept, t.look)
 }

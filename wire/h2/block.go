@@ -1,35 +1,106 @@
 package h2
 
+import "slices"
+
 // AppendField appends a field of a header block: a reference to the static table where that has it, else a literal without
-// indexing, or never indexed for what is secret (authorization, proxy-authorization, cookie, set-cookie and values shorter... see RFC 7541, section 7.1.3).
-// The name is in lower case.
-func AppendField(dst []byte, name, value string) []byte { panic("todo") }
+// indexing, or never indexed for what is secret (authorization, proxy-authorization, cookie, set-cookie; RFC 7541, 7.1.3).
+// The name is in lower case. It is trusted, and so is the value.
+func AppendField(dst []byte, name, value string) []byte {
+	s := staticOf(name)
+	if s == nil {
+		dst = slices.Grow(dst, 1+len(name)+len(value)+2*mostInt)
+		return appendString(appendString(append(dst, byte(literal)), name), value)
+	}
+	for i := s.first; i <= s.last; i++ {
+		if static[i].value == value {
+			return append(dst, byte(indexed)|i)
+		}
+	}
+	return appendNamed(dst, s.form, s.first, value)
+}
 
-// AppendStatus appends :status.
-func AppendStatus(dst []byte, status int) []byte { panic("todo") }
+// mostInt is how many bytes the length of a string has at most: that of one in memory is a matter of 63 bits.
+const mostInt = 10
 
-// AppendMethod, AppendScheme, AppendAuthority and AppendPath append pseudo-header fields.
-func AppendMethod(dst []byte, v string) []byte    { panic("todo") }
-func AppendScheme(dst []byte, v string) []byte    { panic("todo") }
-func AppendAuthority(dst []byte, v string) []byte { panic("todo") }
-func AppendPath(dst []byte, v string) []byte      { panic("todo") }
+// appendNamed appends a literal whose name is in the static table.
+func appendNamed(dst []byte, f form, index uint8, value string) []byte {
+	dst = slices.Grow(dst, 2+mostInt+len(value))
+	if index < 15 { // 4 bits
+		dst = append(dst, byte(f)|index)
+	} else {
+		dst = append(dst, byte(f)|15, index-15)
+	}
+	return appendString(dst, value)
+}
 
-// A Decoder turns header blocks into fields. It keeps the dynamic table of its peer: every block of a connection must go
-// through it, in order, also those of which nothing is wanted.
-type Decoder struct{}
+// appendString appends a string without Huffman code (RFC 7541, 5.2).
+func appendString(dst []byte, s string) []byte {
+	return append(appendNumber(dst, 0, 7, len(s)), s...)
+}
 
-// NewDecoder makes a decoder; take is given each field. Its strings own their bytes.
-func NewDecoder(take func(name, value string)) *Decoder { panic("todo") }
+// appendNumber appends a number that begins with the last bits of a byte (RFC 7541, 5.1), behind those of a form.
+func appendNumber(dst []byte, f form, bits uint, n int) []byte {
+	full := 1<<bits - 1
+	if n < full {
+		return append(dst, byte(f)|byte(n))
+	}
+	dst = append(dst, byte(f)|byte(full))
+	for n -= full; n >= 128; n >>= 7 {
+		dst = append(dst, byte(n)|128)
+	}
+	return append(dst, byte(n))
+}
 
-// Begin begins a block whose fields may have most bytes, counted as SETTINGS_MAX_HEADER_LIST_SIZE counts them (RFC 9113,
-// section 6.5.2), and be count in number. What is beyond is not given to take, see Large.
-func (d *Decoder) Begin(most, count int) { panic("todo") }
+// AppendStatus appends :status, which is one of three digits.
+func AppendStatus(dst []byte, status int) []byte {
+	switch status {
+	case 200:
+		return append(dst, byte(indexed)|8)
+	case 204:
+		return append(dst, byte(indexed)|9)
+	case 206:
+		return append(dst, byte(indexed)|10)
+	case 304:
+		return append(dst, byte(indexed)|11)
+	case 400:
+		return append(dst, byte(indexed)|12)
+	case 404:
+		return append(dst, byte(indexed)|13)
+	case 500:
+		return append(dst, byte(indexed)|14)
+	}
+	return append(dst, byte(literal)|8, 3, '0'+byte(status/100), '0'+byte(status/10%10), '0'+byte(status%10))
+}
 
-// Write decodes a fragment. The error is a *Fault COMPRESSION_ERROR.
-func (d *Decoder) Write(fragment []byte) error { panic("todo") }
+// AppendMethod appends :method.
+func AppendMethod(dst []byte, v string) []byte {
+	switch v {
+	case "GET":
+		return append(dst, byte(indexed)|2)
+	case "POST":
+		return append(dst, byte(indexed)|3)
+	}
+	return appendNamed(dst, literal, 2, v)
+}
 
-// End ends the block. The error is a *Fault COMPRESSION_ERROR.
-func (d *Decoder) End() error { panic("todo") }
+// AppendScheme appends :scheme.
+func AppendScheme(dst []byte, v string) []byte {
+	switch v {
+	case "http":
+		return append(dst, byte(indexed)|6)
+	case "https":
+		return append(dst, byte(indexed)|7)
+	}
+	return appendNamed(dst, literal, 6, v)
+}
 
-// Large reports whether the block had more than Begin allows.
-func (d *Decoder) Large() bool { panic("todo") }
+// AppendAuthority appends :authority.
+func AppendAuthority(dst []byte, v string) []byte { return appendNamed(dst, literal, 1, v) }
+
+// AppendPath appends :path.
+func AppendPath(dst []byte, v string) []byte {
+	if v == "/" {
+		return append(dst, byte(indexed)|4)
+	}
+	return appendNamed(dst, literal, 4, v)
+}

@@ -56,5 +56,8 @@ func (h *head) finish(m *Message) {
 	m.Close = h.close || m.Minor == 0 && !h.alive
 	if h.upgrade && m.Minor > 0 { // one of HTTP/1.0 is ignored (RFC 9110, 7.8)
 		m.Upgrade = h.protocol
+		if h.offers == 1 && h.names("http2-settings") { // RFC 7540, 3.2.1
+			m.Settings = h.settings
+		}
 	}
 }

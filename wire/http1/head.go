@@ -31,6 +31,8 @@ type head struct {
 	hosts    int
 	host     string
 	protocol string // of upgrade
+	offers   int    // of http2-settings
+	settings string // the last one
 	trailers bool   // te: trailers
 	expects  bool   // expect: 100-continue
 	extra    int    // bytes that are allocated behind m

@@ -56,6 +56,10 @@ func (h *head) takeFraming(name, value string) (kept bool, err error) {
 	switch name {
 	case "content-length":
 		return false, h.contentLength(value)
+	case "http2-settings":
+		h.offers++
+		h.settings = value
+		return false, nil
 	case "transfer-encoding":
 		return false, h.coding(value)
 	case "proxy-connection":

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/telemetry"
+	"gozilla/stream/web/facts"
 	"gozilla/wire/http1"
 )
 
@@ -19,17 +18,15 @@ import (
 // so that there are few of them, which are warm, and an idle connection has none.
 type exchange struct {
 	receiving
-	out                   sending
-	v                     *serving
-	scope                 *stream.Scope
-	head                  http1.Request
-	req                   web.Request
-	status                int    // of the final head, 0 before that
-	went                  bool   // an interim or final head was sent
-	asked                 bool   // for the body of a client that waits to be
-	keep                  bool   // the connection goes on afterwards
-	trace, referer, agent string // of the request
-	labels                bool   // were evaluated
+	out   sending
+	v     *serving
+	scope *stream.Scope
+	head  http1.Request
+	req   web.Request
+	facts facts.Facts
+	went  bool // an interim or final head was sent
+	asked bool // for the body of a client that waits to be
+	keep  bool // the connection goes on afterwards
 
 	tunnel atomic.Bool // both directions are raw, and end separately
 
@@ -51,16 +48,7 @@ func (x *exchange) begin(v *serving) {
 	if h.Method == "CONNECT" {
 		h.Upgrade = "" // it is the tunnel that is asked for
 	}
-	x.req = web.Request{
-		Method: h.Method, Scheme: h.Scheme, Authority: h.Authority, Path: h.Path, Protocol: h.Upgrade,
-		Header: h.Fields, Length: h.Length, Trailers: h.Trailers, Continue: h.Continue, Interim: h.Minor > 0, About: v.about,
-	}
-	if x.req.Scheme == "" {
-		x.req.Scheme = v.scheme
-	}
-	if x.req.Authority == "" && v.about.Local.IsValid() { // HTTP/1.0 without host (RFC 9112, section 3.3)
-		x.req.Authority = v.about.Local.String()
-	}
+	x.req = v.request(h)
 	f := length
 	if h.Chunked {
 		f = chunked
@@ -70,8 +58,9 @@ func (x *exchange) begin(v *serving) {
 	if x.tunnel.Load() {
 		x.tunnel.Store(false)
 	}
-	x.status, x.went, x.asked, x.labels, x.keep = 0, false, false, false, !h.Close
-	x.describe()
+	x.went, x.asked, x.keep = false, false, !h.Close
+	x.facts.Begin(&x.req, versions[min(h.Minor, 1)], h.Tail)
+	x.facts.Scheme, h.Fields = v.scheme, x.req.Header // which may have grown
 	if x.done {
 		v.t.Free()
 	}
@@ -80,49 +69,24 @@ func (x *exchange) begin(v *serving) {
 // tell counts what has moved since it did so last.
 func (x *exchange) tell() { x.scope.Moved(x.receiving.bytes.Swap(0), x.out.bytes.Swap(0)) }
 
-// describe begins the exchange's record.
-func (x *exchange) describe() {
-	var referer, agent string
-	var trace *web.Field
-	traces := 0
-	for i := range x.req.Header {
-		f := &x.req.Header[i]
-		switch len(f.Name) {
-		case len("referer"):
-			if f.Name == "referer" {
-				referer = f.Value
-			}
-		case len("user-agent"):
-			if f.Name == "user-agent" {
-				agent = f.Value
-			}
-		case len("traceparent"):
-			if f.Name == "traceparent" {
-				traces++
-				trace = f
-			}
-		}
-	}
-	if traces > 1 { // then none of them counts (Trace Context, section 3.2)
-		x.req.Header.Del("traceparent")
-		x.head.Fields, trace = x.req.Header, nil
-	}
-	switch {
-	case trace == nil:
-		x.head.Fields = append(slices.Grow(x.head.Fields, 4), web.Field{Name: "traceparent", Value: newTrace(x.head.Tail)})
-		trace, x.req.Header = &x.head.Fields[len(x.head.Fields)-1], x.head.Fields
-	case !isTrace(trace.Value):
-		trace.Value = newTrace(x.head.Tail)
-	}
-	x.trace, x.referer, x.agent = trace.Value, referer, agent
-}
+// thisHTTP is the ALPN name of HTTP/1.1 as alt-svc has it.
+const thisHTTP = "http%2F1.1"
 
 var versions = [...]string{"HTTP/1.0", "HTTP/1.1"}
 
-// kept is what a record keeps of a text: records outlive their requests, whose heads may be long.
-func kept(s string) string {
-	const most = 1 << 10
-	return s[:min(len(s), most)]
+// request is the request that has such a head, whose fields it shares.
+func (v *serving) request(h *http1.Request) web.Request {
+	r := web.Request{
+		Method: h.Method, Scheme: h.Scheme, Authority: h.Authority, Path: h.Path, Protocol: h.Upgrade,
+		Header: h.Fields, Length: h.Length, Trailers: h.Trailers, Continue: h.Continue, Interim: h.Minor > 0, About: v.about,
+	}
+	if r.Scheme == "" {
+		r.Scheme = v.scheme
+	}
+	if r.Authority == "" && v.about.Local.IsValid() { // HTTP/1.0 without host (RFC 9112, section 3.3)
+		r.Authority = v.about.Local.String()
+	}
+	return r
 }
 
 // receives reports whether the handler may have to receive: more of the body, or what follows an upgrade.
@@ -134,7 +98,7 @@ func (x *exchange) receives() bool {
 // put gives the exchange back to the pool.
 func (x *exchange) put() {
 	x.v, x.receiving.t, x.out.t = nil, nil, nil
-	x.trace, x.referer, x.agent = "", "", ""
+	x.facts.End()
 	exchanges.Put(x)
 }
 
@@ -146,7 +110,8 @@ func (x *exchange) serve() bool {
 	err = x.finish(err)
 	v.ends()
 	x.tell()
-	x.note()
+	x.facts.Note(x.scope, v.about)
+	x.facts.Label(x.scope, &x.req, nil)
 	x.scope.End(err)
 	return x.keep
 }
@@ -154,34 +119,6 @@ func (x *exchange) serve() bool {
 // handle calls the handler. A fault of ours costs the exchange, not the process.
 func (x *exchange) handle() (err error) {
 	return stream.Contained(x.scope, func() error { return x.v.Handler.ServeExchange(x.scope, &x.req, x) })
-}
-
-// note makes the record tell of the request as it came, and of what became of it.
-func (x *exchange) note() {
-	h, about := &x.head, x.v.about
-	x.scope.SetRecord(func(r *telemetry.Record) {
-		r.Source, r.Dest = about.Source.AddrPort(), about.Dest.AddrPort()
-		r.Authority = kept(h.Authority)
-		r.HTTP = telemetry.HTTP{
-			Method: kept(h.Method), Scheme: x.v.scheme, Path: kept(h.Path), Version: versions[min(h.Minor, 1)], Status: x.status,
-			Referer: kept(x.referer), Agent: kept(x.agent), Trace: kept(x.trace),
-		}
-		if secure := about.Secure; secure != nil {
-			if r.TLS = secure.Version; r.Identity == "" {
-				r.Identity = secure.Name
-			}
-		}
-	})
-	x.label(nil)
-}
-
-// label evaluates what metrics want to know, as soon as the head of the response is known, or at the end.
-func (x *exchange) label(resp *web.Response) {
-	if x.labels {
-		return
-	}
-	x.labels = true
-	x.scope.Label(func(e telemetry.Expression) (string, bool) { return x.attribute(e, resp) })
 }
 
 var (
@@ -196,14 +133,14 @@ func (x *exchange) Respond(r *web.Response) error {
 		defer x.asking.Unlock()
 	}
 	switch {
-	case x.status != 0:
+	case x.facts.Status != 0:
 		return errTwice
 	case x.out.err != nil:
 		return x.out.err
 	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.head.Upgrade == "":
 		return errStatus
 	}
-	has := look(r.Header)
+	has := facts.Look(r.Header, thisHTTP)
 	b, err := http1.AppendFields(http1.AppendStatusLine(x.out.head(), r.Status), r.Header)
 	if err != nil {
 		return err
@@ -215,15 +152,15 @@ func (x *exchange) Respond(r *web.Response) error {
 		}
 		return nil
 	}
-	x.status = r.Status
+	x.facts.Status = r.Status
 	x.scope.Mark(stream.FirstByte)
 	x.out.set(append(x.frameOf(b, r, has), crlf...))
-	x.label(r)
+	x.facts.Label(x.scope, &x.req, r)
 	return nil
 }
 
 // frameOf chooses how the body is framed, and appends what says so, and whether the connection goes on.
-func (x *exchange) frameOf(b []byte, r *web.Response, has ours) []byte {
+func (x *exchange) frameOf(b []byte, r *web.Response, has facts.Own) []byte {
 	f := absent
 	bodyless := x.head.Method == "HEAD" || r.Status == 304 // the handler may have changed the request
 	switches := r.Status == 101 || x.head.Method == "CONNECT" && r.Status/100 == 2
@@ -250,10 +187,10 @@ func (x *exchange) frameOf(b []byte, r *web.Response, has ours) []byte {
 		f = absent
 	}
 	x.out.body(f, max(r.Length, 0))
-	if !has.date {
-		b = appendDate(b, x.scope.At(stream.FirstByte))
+	if !has.Date {
+		b = http1.AppendField(b, "date", facts.Date(x.scope.At(stream.FirstByte)))
 	}
-	if x.v.Name != "" && !has.server {
+	if x.v.Name != "" && !has.Server {
 		b = http1.AppendField(b, "server", x.v.Name)
 	}
 	if x.keep && (x.v.leaves() || x.stopped.Load() || x.head.Continue && !x.asked && !x.done) {
@@ -275,7 +212,7 @@ func (x *exchange) beforeWait() error {
 	}
 	x.asking.Lock()
 	defer x.asking.Unlock()
-	if x.asked || x.status != 0 {
+	if x.asked || x.facts.Status != 0 {
 		return nil
 	}
 	x.asked = true
@@ -296,14 +233,14 @@ func (x *exchange) End(trailer web.Header) error { return x.out.End(trailer) }
 
 // finish settles an exchange that its handler has returned from. The error is how it ended.
 func (x *exchange) finish(err error) error {
-	if err != nil && x.status != 0 && !x.out.begun {
+	if err != nil && x.facts.Status != 0 && !x.out.begun {
 		x.out.free() // nothing of what was said has gone out yet
 		x.out.begin()
 		x.out.bytes.Store(0)
-		x.status = 0
+		x.facts.Status = 0
 	}
 	told := false
-	if x.status == 0 && x.out.err == nil && (x.receiving.err == nil || x.receiving.err == web.ErrStopped) {
+	if x.facts.Status == 0 && x.out.err == nil && (x.receiving.err == nil || x.receiving.err == web.ErrStopped) {
 		x.answer(err)
 		if err != nil {
 			err, told = &stream.Told{Err: err}, true
@@ -346,7 +283,7 @@ func (x *exchange) answer(err error) {
 // reset.
 func (x *exchange) broken(err error) error {
 	x.keep = false
-	if x.receiving.err != nil && x.status == 0 && x.out.err == nil {
+	if x.receiving.err != nil && x.facts.Status == 0 && x.out.err == nil {
 		x.answerBroken()
 	}
 	if x.out.Flush() == nil && x.scope.Err() == nil && (x.out.frame == length || x.out.frame == chunked) {

@@ -12,6 +12,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	"gozilla/wire/http1"
 )
@@ -23,6 +24,15 @@ type Server struct {
 	Name    string // what the header server says where a response has none; "" for nothing
 	// Broken is told of a client that broke the rules; it may be nil.
 	Broken func(*stream.Scope, error)
+	// Next goes on with connections in the clear whose clients want to speak HTTP/2; nil: nobody does.
+	Next Successor
+}
+
+// A Successor is an engine of HTTP/2.
+type Successor interface {
+	// ServeOn serves the rest of a connection: t stands before the preface of the client, or in it. r is a request that has come, and
+	// is to be answered by HTTP/2, with the settings of the client; nil: there is none. The strings of r are its own.
+	ServeOn(ctx context.Context, t *conn.Transport, about *stream.Info, r *web.Request, settings []byte) error
 }
 
 // ServeConn serves the requests of a connection, one after the other. How the last one ended is the error; a client that
@@ -38,6 +48,9 @@ func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 		} else {
 			v.turn(v.t.Fill())
 		}
+	}
+	if v.succeeds {
+		return s.Next.ServeOn(ctx, v.t, about, v.upgraded, v.settings)
 	}
 	return v.close()
 }
@@ -72,7 +85,7 @@ func (v *serving) turn(err error) {
 			v.steps()
 		}
 	}
-	if v.over {
+	if v.over && !v.succeeds {
 		v.err = v.ended(nil)
 	}
 }
@@ -101,6 +114,12 @@ type serving struct {
 	over   bool
 	err    error // ended the connection
 
+	spoken   bool         // a request has come in HTTP/1.1
+	succeeds bool         // HTTP/2 is spoken from here on
+	upgraded *web.Request // which is to be answered so
+	settings []byte       // that came with it
+	unleave  func()
+
 	fault   error // what came is no request
 	lingers bool  // the client may still send what nobody wants
 	nudged  atomic.Bool
@@ -126,7 +145,7 @@ func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 	v.t.Count(&v.flow)
 	v.t.Watch(v.look)
 	v.t.Expect(v.scope.Limits().Idle)
-	v.scope.OnLeave(v.leave)
+	v.unleave = v.scope.OnLeave(v.leave)
 	v.scope.OnEnd(func(error) { v.t.Done() })
 	return v
 }
@@ -260,6 +279,16 @@ func (v *serving) steps() bool {
 			return false
 		}
 		b := v.t.Buffered()
+		if v.Next != nil && !v.spoken && len(b) > 0 {
+			switch all, some := v.prior(b); {
+			case all:
+				v.succeed()
+				return false
+			case some:
+				v.t.Expect(v.scope.Limits().HeadTime)
+				return true
+			}
+		}
 		if len(b) == 0 {
 			v.seen = 0
 			v.t.Free()
@@ -273,6 +302,8 @@ func (v *serving) steps() bool {
 		switch {
 		case err != nil:
 			v.fault, v.over = err, true // to be answered outside of the loop
+			return false
+		case v.over:
 			return false
 		case x == nil:
 			return true
@@ -304,7 +335,7 @@ func (v *serving) parse(b []byte) (*exchange, error) {
 	}
 	v.seen = 0
 	x := exchanges.Get().(*exchange)
-	x.head.Extra = traceSize
+	x.head.Extra = facts.TraceSize
 	if err = http1.ParseRequest(b[:n], &x.head, &v.limits); err != nil {
 		exchanges.Put(x)
 		return nil, err
@@ -315,7 +346,11 @@ func (v *serving) parse(b []byte) (*exchange, error) {
 	}
 	v.t.Expect(0)
 	v.t.Skip(n)
-	v.blank = 0
+	v.blank, v.spoken = 0, true
+	if v.Next != nil && v.upgrades(&x.head) {
+		exchanges.Put(x)
+		return nil, nil
+	}
 	x.begin(v)
 	return x, nil
 }
@@ -336,7 +371,7 @@ func (v *serving) refuse(err error) error {
 	}
 	now := time.Now()
 	head := http1.AppendStatusLine(nil, fault.Status)
-	head = appendDate(head, now)
+	head = http1.AppendField(head, "date", facts.Date(now))
 	if v.Name != "" {
 		head = http1.AppendField(head, "server", v.Name)
 	}

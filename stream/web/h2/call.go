@@ -1,0 +1,343 @@
+package h2
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/web"
+	"gozilla/telemetry"
+	wire "gozilla/wire/h2"
+)
+
+// call is a stream of a client: a web.Opened.
+type call struct {
+	lane
+	client *Client
+	ctx    context.Context
+	req    *web.Request
+
+	fields  []web.Field // the array of the header of resp
+	interim []*web.Response
+	count   int // heads that were not final
+	resp    web.Response
+	final   bool
+	asked   time.Duration // by the sweeper, when the request was whole; 0: it is not
+	late    bool
+	tries   int
+	closed  bool
+	off     bool // the connection
+}
+
+// begin begins the call on c, at a place that was taken.
+func (y *call) begin(c *Client) error {
+	r := y.req
+	head, err := appendRequest(y.out.head[:0], r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for err == nil && r.Protocol != "" && !c.began && c.fault == nil {
+		c.flush()
+		c.settles.Wait()
+	}
+	switch {
+	case err != nil:
+	case c.away || c.fault != nil:
+		err = ErrLeft
+	case r.Protocol != "" && !c.connects:
+		err = stream.Refuse(stream.Unavailable, "the server does not take %s over HTTP/2", r.Protocol)
+	}
+	c.taken--
+	if err != nil {
+		c.rests()
+		return err
+	}
+	y.client, y.off = c, false
+	if c.mine == 0 {
+		c.mine = 1
+	} else {
+		c.mine += 2
+	}
+	y.lane.begin(&c.connection, c.mine, y)
+	if c.mine > wire.MostWindow-2 { // no number is left
+		c.retire("used up")
+	}
+	y.out.head, y.out.held = head, true
+	y.out.left = r.Length
+	y.in.patience = c.limits.Pause
+	y.count, y.final, y.asked, y.late = 0, false, 0, false
+	if whole(r) {
+		y.sendHead(wire.EndStream)
+		y.asked = y.now()
+	} else {
+		if r.Length == 0 { // what was agreed on follows
+			y.out.left = -1
+		}
+		y.sendHead(0)
+	}
+	stream.From(y.ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = c.link.Target })
+	return nil
+}
+
+// whole reports whether the head of a request is all of it.
+func whole(r *web.Request) bool { return r.Length == 0 && r.Protocol == "" && !r.Tunnel() }
+
+// repeats reports whether a request may be sent again if nothing is known of what became of it (RFC 9110, section 9.2.2).
+func repeats(r *web.Request) bool {
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return whole(r)
+	}
+	return false
+}
+
+// mostInterim bounds the heads that are not final.
+const mostInterim = 64
+
+// heads is given a block that came on the stream. The lock is held.
+func (y *call) heads(b *block, ended bool) error {
+	switch {
+	case y.in.err != nil:
+		return nil
+	case y.final:
+		return y.c.trailer(&y.lane, b, ended)
+	case y.c.decoder.Large():
+		return &wire.Fault{Stream: y.id, Code: wire.EnhanceYourCalm, Text: "the head is too long"}
+	}
+	var resp web.Response
+	if err := b.response(&resp, y.req, ended); err != nil {
+		return err
+	}
+	if !resp.Final() {
+		if y.count++; y.count > mostInterim {
+			return &wire.Fault{Stream: y.id, Code: wire.EnhanceYourCalm, Text: "there is nothing but interim answers"}
+		}
+		if y.req.Interim || y.req.Continue && resp.Status == 100 {
+			y.interim = append(y.interim, resp.Clone())
+			y.in.wake.Broadcast()
+		}
+		return nil
+	}
+	y.fields, b.fields = b.fields, y.fields[:0]
+	y.resp, y.final = resp, true
+	y.frame(b, ended)
+	y.in.wake.Broadcast()
+	return nil
+}
+
+// frame says what body follows the head. The lock is held.
+func (y *call) frame(b *block, ended bool) {
+	switch {
+	case y.req.Protocol != "" && y.resp.Status/100 == 2:
+		y.resp.Status, y.resp.Protocol, y.resp.Length = 101, y.req.Protocol, -1
+		y.accepts()
+		y.in.patience = 0
+	case y.resp.Switches(y.req):
+		y.resp.Length, y.in.patience = -1, 0
+	default:
+		switch {
+		case y.req.Method == "HEAD", y.resp.Status == 204, y.resp.Status == 304:
+			y.in.left = 0
+		case b.length >= 0:
+			y.in.left, y.in.patience = b.length, y.c.limits.Body
+		}
+		if y.req.Length == 0 && !y.out.ended { // what it asked to follow does not
+			y.out.left = -1
+			y.finish(nil)
+		}
+	}
+	if ended {
+		y.in.ended = true
+		y.closes()
+	}
+}
+
+// accepts puts into the header what a client of HTTP/1.1 that has asked for a WebSocket wants to see.
+func (y *call) accepts() {
+	if key := y.req.Header.Get("sec-websocket-key"); key != "" && y.req.Protocol == "websocket" {
+		y.resp.Header.Set("sec-websocket-accept", web.AcceptKey(key))
+		y.fields = y.resp.Header
+	}
+}
+
+// broke, early and looks are part of owner.
+func (y *call) broke(error) {}
+func (y *call) early() bool { return false }
+
+func (y *call) looks(now time.Duration) {
+	switch {
+	case y.out.err != nil && y.in.err != nil:
+	case y.ctx.Err() != nil:
+		y.breakOff(context.Cause(y.ctx), wire.Cancel)
+	case !y.final && y.asked != 0 && now-y.asked > y.c.limits.Answer:
+		y.late = true
+		y.breakOff(&stream.Cut{By: telemetry.Server, Why: "no answer", Err: errors.New("no answer has come within " + y.c.limits.Answer.String())}, wire.Cancel)
+	}
+}
+
+// Response is part of web.Opened.
+func (y *call) Response() (*web.Response, error) {
+	for {
+		resp, err := y.await()
+		if err == nil || !y.retries() {
+			return resp, y.unanswered(err)
+		}
+		if err := y.again(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// await waits for a head.
+func (y *call) await() (*web.Response, error) {
+	c := y.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush()
+	for {
+		switch {
+		case len(y.interim) > 0:
+			resp := y.interim[0]
+			y.interim = y.interim[1:]
+			return resp, nil
+		case y.final:
+			return &y.resp, nil
+		case y.in.stopped:
+			return nil, web.ErrStopped
+		case y.in.err != nil:
+			return nil, y.in.err
+		case y.ctx.Err() != nil:
+			return nil, context.Cause(y.ctx)
+		}
+		y.in.wake.Wait()
+	}
+}
+
+// retries reports whether the request can be sent again, on another connection: the server has said that it has not looked
+// at it, or it may be sent twice and the connection was lost.
+func (y *call) retries() bool {
+	c := y.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unseen := y.past == wire.RefusedStream
+	lost := c.fault != nil && repeats(y.req) && !y.late
+	if y.in.stopped || y.ctx.Err() != nil || y.tries >= 3 || !whole(y.req) || y.count > 0 {
+		return false
+	}
+	y.tries++
+	return unseen || lost
+}
+
+// again begins the call on another connection.
+func (y *call) again() error {
+	y.leave()
+	for {
+		c, err := y.client.pool.Another(y.ctx, y.req.About)
+		if err != nil {
+			return err
+		}
+		if err = y.begin(c); err == nil {
+			return nil
+		}
+		c.pool.Freed(c)
+		if err != ErrLeft {
+			return err
+		}
+	}
+}
+
+// unanswered is the error of a request that was not answered.
+func (y *call) unanswered(err error) error {
+	if err == nil {
+		return nil
+	}
+	if y.ctx.Err() != nil {
+		return context.Cause(y.ctx)
+	}
+	var refused *stream.Refused
+	var cut *stream.Cut
+	switch {
+	case err == web.ErrStopped, errors.As(err, &refused):
+		return err
+	case errors.As(err, &cut) && cut.Why == "invalid":
+		return &web.Error{Status: 502, Err: err}
+	case y.late:
+		return &stream.Refused{Reason: stream.Timeout, Err: err}
+	}
+	return &stream.Refused{Reason: stream.Unavailable, Err: err}
+}
+
+// cause is why something failed: the end of the context, if that is it.
+func (y *call) cause(err error) error {
+	if err != nil && y.ctx.Err() != nil {
+		return context.Cause(y.ctx)
+	}
+	return err
+}
+
+// Write and End are part of web.Stream.
+func (y *call) Write(p []byte) (int, error) {
+	n, err := y.lane.Write(p)
+	return n, y.cause(err)
+}
+
+func (y *call) End(trailer web.Header) error {
+	c := y.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := y.finish(trailer); err != nil {
+		return y.cause(err)
+	}
+	if y.asked == 0 {
+		y.asked = y.now()
+	}
+	if !whole(y.req) { // else Response is about to
+		c.flush()
+	}
+	return nil
+}
+
+// leave takes the call off its connection.
+func (y *call) leave() {
+	c := y.client
+	c.mu.Lock()
+	if y.off {
+		c.mu.Unlock()
+		return
+	}
+	y.off = true
+	if !y.out.ended || !y.in.ended {
+		y.reset(wire.Cancel)
+		c.flushSoon()
+	}
+	y.stopWith(net.ErrClosed)
+	fault := y.fault()
+	y.lane.end()
+	c.rests()
+	c.mu.Unlock()
+	if fault != nil {
+		c.pool.Failed(c, fault)
+	}
+	c.pool.Freed(c)
+}
+
+// fault is what the server did wrong. The lock is held.
+func (y *call) fault() error {
+	var cut *stream.Cut
+	if errors.As(y.in.err, &cut) && cut.By == telemetry.Server && y.c.fault == nil && y.past == 0 && y.ctx.Err() == nil {
+		return cut
+	}
+	return nil
+}
+
+// Close is part of web.Opened.
+func (y *call) Close() error {
+	if !y.closed {
+		y.closed = true
+		y.leave()
+	}
+	return nil
+}
+
+var _ web.Opened = (*call)(nil)

@@ -1,0 +1,287 @@
+package h2
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
+	"gozilla/telemetry"
+	wire "gozilla/wire/h2"
+	"gozilla/wire/http1"
+)
+
+// exchange is a stream of a server: a web.Served. Exchanges come from a pool, so that there are few of them, which are warm.
+type exchange struct {
+	lane
+	v       *serving
+	scope   *stream.Scope
+	req     web.Request
+	fields  []web.Field // the array of its header
+	refused *http1.Fault
+	facts   facts.Facts
+
+	asked     bool // for the body of a client that waits to be
+	tunnel    bool // both directions are raw
+	cancelled bool // when it was looked at last
+	job       func()
+}
+
+var exchanges sync.Pool
+
+func newExchange() *exchange {
+	if x, ok := exchanges.Get().(*exchange); ok {
+		return x
+	}
+	x := new(exchange)
+	x.job = x.serve
+	return x
+}
+
+// start begins the exchange, whose request is there. The lock is held.
+func (x *exchange) start(v *serving, id uint32) {
+	x.v = v
+	if len(v.lanes) == 0 {
+		v.t.Expect(0)
+	}
+	x.lane.begin(&v.connection, id, x)
+	x.in.patience = v.limits.Body
+	x.scope = v.scope.Child(v.Node, x.scope)
+	x.req.About = v.about
+	x.facts.Begin(&x.req, "HTTP/2", nil)
+	x.fields = x.req.Header // which may have grown
+	x.asked, x.tunnel, x.cancelled = false, false, false
+	if !x.req.Continue {
+		x.in.ready = nil
+	} else {
+		x.in.ready = x.beforeWait
+	}
+	conn.Briefly(x.job)
+}
+
+// serve is the goroutine of the exchange. It ends with it.
+func (x *exchange) serve() {
+	v := x.v
+	var err error
+	if x.refused != nil {
+		err = x.refuse()
+	} else {
+		err = stream.Contained(x.scope, func() error { return v.Handler.ServeExchange(x.scope, &x.req, x) })
+	}
+	err = x.finish(err)
+	x.tell()
+	x.facts.Note(x.scope, v.about)
+	x.facts.Label(x.scope, &x.req, nil)
+	x.scope.End(err)
+	x.facts.End()
+	x.v, x.refused = nil, nil
+	clear(x.fields)
+	v.mu.Lock()
+	x.lane.end()
+	whole := err == nil
+	if whole {
+		v.glitches = max(0, v.glitches-1)
+	}
+	x.lane.c = nil
+	if len(v.lanes) == 0 {
+		v.empty.Broadcast()
+		v.rests()
+	}
+	v.mu.Unlock()
+	exchanges.Put(x)
+}
+
+// refuse answers a request that is none.
+func (x *exchange) refuse() error {
+	if x.v.Broken != nil {
+		x.v.Broken(x.scope, x.refused)
+	}
+	return &web.Error{Status: x.refused.Status, Err: &stream.Cut{By: telemetry.Client, Why: "invalid", Err: x.refused}}
+}
+
+// tell counts what has moved since it did so last.
+func (x *exchange) tell() { x.scope.Moved(x.received.Swap(0), x.sent.Swap(0)) }
+
+// broke, early and looks are part of owner.
+func (x *exchange) broke(err error) { x.scope.Cancel(err) }
+func (x *exchange) early() bool     { return !x.out.begun }
+
+func (x *exchange) looks(time.Duration) {
+	switch {
+	case x.scope.Err() != nil && x.cancelled:
+		if x.out.err == nil { // it had a second to say why
+			x.breakOff(context.Cause(x.scope), wire.Cancel)
+		}
+	case x.scope.Err() != nil:
+		x.cancelled = true
+		x.in.stopped = true
+		x.in.wake.Broadcast()
+	}
+	x.tell()
+}
+
+var (
+	errTwice  = errors.New("the exchange was answered twice")
+	errStatus = errors.New("the exchange cannot be answered with that status")
+	errNoHead = errors.New("the exchange has no head yet")
+)
+
+// Respond is part of web.Served.
+func (x *exchange) Respond(r *web.Response) error {
+	v := x.v
+	v.mu.Lock()
+	status, broken := x.facts.Status, x.out.err
+	v.mu.Unlock()
+	switch {
+	case status != 0:
+		return errTwice
+	case broken != nil:
+		return broken
+	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.req.Protocol == "":
+		return errStatus
+	}
+	has := facts.Look(r.Header, "h2")
+	switches := r.Status == 101 || x.tunnels() && r.Status/100 == 2
+	said := r.Status
+	if said == 101 { // RFC 8441, section 5
+		said = 200
+	}
+	b, err := appendFields(wire.AppendStatus(wire.BeginBlock(x.out.head[:0]), said), r.Header, switches)
+	if err != nil {
+		return err
+	}
+	if !r.Final() {
+		v.mu.Lock()
+		x.interim(b)
+		v.mu.Unlock()
+		return nil
+	}
+	bodyless := x.facts.Method == "HEAD" || r.Status == 304
+	if r.Length >= 0 && !switches && r.Status != 204 {
+		b = appendLength(b, r.Length)
+	}
+	x.scope.Mark(stream.FirstByte)
+	if !has.Date {
+		b = wire.AppendField(b, "date", facts.Date(x.scope.At(stream.FirstByte)))
+	}
+	if v.Name != "" && !has.Server {
+		b = wire.AppendField(b, "server", v.Name)
+	}
+	v.mu.Lock()
+	x.facts.Status = r.Status
+	x.out.head, x.out.held = b, true
+	x.out.none = (bodyless || r.Status == 204) && !switches
+	x.out.left = -1
+	if !switches {
+		x.out.left = r.Length
+	}
+	if switches {
+		x.tunnel = true
+		x.in.left, x.in.patience = -1, 0
+	}
+	v.mu.Unlock()
+	x.facts.Label(x.scope, &x.req, r)
+	return nil
+}
+
+// tunnels reports whether the client has asked for a tunnel; the handler may have changed the request.
+func (x *exchange) tunnels() bool { return x.facts.Method == "CONNECT" }
+
+// interim appends a head that is not final. The lock is held.
+func (x *exchange) interim(head []byte) {
+	at := len(x.c.grown())
+	x.c.out = append(x.c.out, head...)
+	x.c.out = wire.EndBlock(x.c.out, at, x.id, 0, x.c.frame)
+	x.out.head = head
+}
+
+// beforeWait asks a client for its body that waits to be asked.
+func (x *exchange) beforeWait() error {
+	v := x.v
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if x.asked || x.facts.Status != 0 {
+		return nil
+	}
+	x.asked = true
+	at := len(v.grown())
+	v.out = wire.EndBlock(wire.AppendStatus(wire.BeginBlock(v.out), 100), at, x.id, 0, v.frame)
+	v.flush()
+	return nil
+}
+
+// Write, Flush and End are part of web.Stream.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.facts.Status == 0 {
+		return 0, errNoHead
+	}
+	return x.lane.Write(p)
+}
+
+func (x *exchange) End(trailer web.Header) error {
+	if x.facts.Status == 0 {
+		return errNoHead
+	}
+	return x.lane.End(trailer)
+}
+
+// finish settles an exchange that its handler has returned from. The error is how it ended.
+func (x *exchange) finish(err error) error {
+	v := x.v
+	v.mu.Lock()
+	if err != nil && x.facts.Status != 0 && !x.out.begun { // nothing of what was said has gone out yet
+		x.facts.Status, x.out.held, x.out.ended = 0, false, false
+		if x.out.err == errLong || x.out.err == errShort {
+			x.out.err = nil
+		}
+	}
+	inErr, outErr := x.in.err, x.out.err
+	v.mu.Unlock()
+	told := false
+	if x.facts.Status == 0 && outErr == nil {
+		r := x.answerTo(err, inErr)
+		if x.Respond(r) != nil { // the header cannot be written
+			r.Header = nil
+			x.Respond(r)
+		}
+		if err != nil {
+			err, told = &stream.Told{Err: err}, true
+		}
+	}
+	if err != nil && x.scope.Err() != nil {
+		err, told = context.Cause(x.scope), false
+	}
+	if err == nil || told {
+		if end := x.lane.End(nil); end != nil {
+			err, told = end, false
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case err != nil && !told:
+		x.reset(wire.InternalError)
+	case !x.in.ended: // section 8.1
+		x.reset(wire.NoError)
+	}
+	v.flush()
+	return err
+}
+
+// answerTo is what is answered where the handler has not; in is why the body could not be received.
+func (x *exchange) answerTo(err, in error) *web.Response {
+	var cut *stream.Cut
+	switch {
+	case errors.As(in, &cut) && cut.Why == "slow body":
+		return &web.Response{Status: 408}
+	case err == nil:
+		return &web.Response{Status: 502}
+	}
+	return web.Answer(err)
+}
+
+var _ web.Served = (*exchange)(nil)

@@ -1,0 +1,71 @@
+package h2
+
+import (
+	"time"
+
+	wire "gozilla/wire/h2"
+)
+
+// floods counts what a peer makes us do to no purpose. Each peer has some of it to spare, which comes back with time.
+type floods struct {
+	glitches int // streams that the peer has begun in vain: reset before they were answered, by itself or for its faults
+	noise    int // frames that carry nothing, each by what it costs
+}
+
+const (
+	mostGlitches = 1000
+	calmGlitches = 100 // of them are forgotten in a second
+	mostNoise    = 20_000
+)
+
+// glitch takes note of a stream that came to nothing: opening streams to reset them, or to have them reset, costs a peer
+// little and us a lot (CVE-2023-44487, CVE-2025-8671).
+func (f *floods) glitch() error {
+	if f.glitches++; f.glitches > mostGlitches {
+		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too many streams come to nothing"}
+	}
+	return nil
+}
+
+// chatter takes note of a frame that carries nothing, such as PING, SETTINGS, PRIORITY, an empty DATA (RFC 9113, section
+// 10.5).
+func (f *floods) chatter(cost int) error {
+	if f.noise += cost; f.noise > mostNoise {
+		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too many frames carry nothing"}
+	}
+	return nil
+}
+
+// useful takes note of work that was to some purpose. A peer that is sent a lot has to say a lot about its windows.
+func (f *floods) useful() { f.noise = max(0, f.noise-2) }
+
+// calm is called about once a second.
+func (f *floods) calm() {
+	f.glitches = max(0, f.glitches-calmGlitches)
+	f.noise /= 2
+}
+
+// alive tells a peer that is silent from one that is gone.
+type alive struct {
+	heardOf bool          // since the last look
+	at      time.Duration // by the sweeper, when the peer was heard of
+	asked   bool          // it was sent a PING that is not answered yet
+}
+
+// heard takes note of a sign of life.
+func (a *alive) heard() { a.heardOf = true }
+
+// look is called about once a second. It asks a peer that was silent for as long as patience whether it is there, and
+// reports whether one is not.
+func (a *alive) look(now, patience time.Duration, ask func()) (gone bool) {
+	switch {
+	case a.heardOf || a.at == 0:
+		a.heardOf, a.asked, a.at = false, false, now
+	case now-a.at >= 2*patience:
+		return true
+	case now-a.at >= patience && !a.asked:
+		a.asked = true
+		ask()
+	}
+	return false
+}

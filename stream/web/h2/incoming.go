@@ -1,0 +1,116 @@
+package h2
+
+import (
+	"time"
+
+	"gozilla/stream"
+	wire "gozilla/wire/h2"
+)
+
+// incoming bounds what a connection receives. A stream can always have its first window; windows of streams that are read
+// as fast as they come grow, within what is left. The window of the connection is given back as bytes come, so that
+// streams that nobody reads hold up no other one, unless too much waits to be read: then as they are read.
+type incoming struct {
+	initial int // the window of a stream at its beginning
+	target  int // the window of the connection
+	window  int // what of it the peer has left
+	credit  int // bytes to be given back to the window that the peer was not told of
+	owed    int // bytes that are given back when as many were read
+	held    int // bytes that wait to be read
+	grown   int // of the windows of streams, beyond initial
+	most    int // of grown
+}
+
+const (
+	connectionWindow = 1 << 20
+	streamWindow     = 4 << 20 // that a window of a stream grows to
+	growTime         = 50 * time.Millisecond
+)
+
+func (in *incoming) begin(l *stream.Limits) {
+	in.initial = min(wire.WindowSize, max(1, int(l.Window)/int(l.Streams)))
+	in.most = max(0, int(l.Window)-int(l.Streams)*in.initial)
+	in.window, in.target = wire.WindowSize, max(wire.WindowSize, min(connectionWindow, int(l.Window)))
+}
+
+// data handles a frame of a body.
+func (c *connection) data(f *wire.Frame) error {
+	if c.in.window -= f.Size; c.in.window < 0 {
+		return &wire.Fault{Code: wire.FlowControlError, Text: "more comes than the window of the connection allows"}
+	}
+	l := c.lanes[f.Stream]
+	switch {
+	case l == nil && c.isIdle(f.Stream):
+		return &wire.Fault{Code: wire.ProtocolError, Text: "DATA comes on a stream that nobody has begun"}
+	case l == nil || l.in.err != nil || l.in.over:
+		c.giveBack(f.Size)
+		if l == nil && !c.past.wasReset(f.Stream) {
+			return &wire.Fault{Stream: f.Stream, Code: wire.StreamClosed, Text: "DATA comes on a stream that is over"}
+		}
+		return c.chatter(1)
+	case l.in.ended:
+		c.giveBack(f.Size)
+		return &wire.Fault{Stream: f.Stream, Code: wire.StreamClosed, Text: "DATA comes on a stream that the peer has ended"}
+	case l.in.window < f.Size:
+		c.giveBack(f.Size)
+		return &wire.Fault{Stream: f.Stream, Code: wire.FlowControlError, Text: "more comes than the window of the stream allows"}
+	}
+	return l.receive(f)
+}
+
+// keeps takes note of n bytes that wait to be read.
+func (c *connection) keeps(n int) error {
+	host := c.scope.Host()
+	c.in.held += n
+	all := host.Bodies.Add(int64(n))
+	if all <= int64(c.limits.Bodies) && c.in.held <= int(c.limits.Window) {
+		c.giveBack(n)
+		return nil
+	}
+	c.in.owed += n
+	if all > int64(c.limits.Bodies) && c.in.held > wire.WindowSize {
+		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too much waits to be read, in all"}
+	}
+	return nil
+}
+
+// gives takes note of n bytes that do not wait any more.
+func (c *connection) gives(n int) {
+	c.in.held -= n
+	c.scope.Host().Bodies.Add(-int64(n))
+	if back := min(n, c.in.owed); back > 0 {
+		c.in.owed -= back
+		c.giveBack(back)
+	}
+}
+
+// giveBack gives n bytes back to the window of the connection. The peer is told when they are worth a frame.
+func (c *connection) giveBack(n int) {
+	if c.in.credit += n; c.in.credit >= c.in.target/2 && c.fault == nil {
+		c.out = wire.AppendWindow(c.room(), 0, uint32(c.in.credit))
+		c.in.window += c.in.credit
+		c.in.credit = 0
+	}
+}
+
+// wasRead takes note of n bytes of a lane that were read, and widens its window again.
+func (c *connection) wasRead(l *lane, n int) {
+	c.gives(n)
+	in := &l.in
+	if in.credit += n; in.ended || in.credit < in.size/2 || c.fault != nil || in.over {
+		return
+	}
+	now := time.Now()
+	more := 0
+	if now.Sub(in.widened) < growTime && c.scope.Host().Bodies.Load() < int64(c.limits.Bodies)/2 {
+		more = min(in.size, streamWindow-in.size, c.in.most-c.in.grown)
+		more = max(more, 0)
+	}
+	in.widened = now
+	c.in.grown += more
+	in.size += more
+	by := in.credit + more
+	in.window += by
+	in.credit = 0
+	c.out = wire.AppendWindow(c.room(), l.id, uint32(by))
+}
