@@ -41,8 +41,11 @@ type peer struct {
 	answer []byte // http: to that request
 }
 
-// runBackend serves as "echo", "source", "sink" or "http" until it is killed.
+// runBackend serves as "echo", "source", "sink", "http" or "std" until it is killed.
 func runBackend(kind string) error {
+	if kind == "std" {
+		return stdBackend()
+	}
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1) // next to nothing is allocated, and a collection would disturb the run
 	time.AfterFunc(backendLife, func() { os.Exit(1) })

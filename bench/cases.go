@@ -27,7 +27,9 @@ var (
 	tlsSuite   = &suite{"tls", "TLS", "TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 everywhere; " +
 		"session tickets only where a case says so or resumes sessions."}
 	httpSuite = &suite{"http", "HTTP/1.1", "Keep-alive on both sides. HAProxy and nginx write no log; gozilla counts http.* and keeps a record of each exchange."}
-	suites    = []*suite{relaySuite, tlsSuite, httpSuite}
+	h2Suite   = &suite{"h2", "HTTP/2", "HTTP/2 in the clear, by prior knowledge. The load is h2load. " +
+		"Behind the proxy is the backend of HTTP/1.1, for large bodies a server of net/http, and nghttpd where HTTP/2 goes on. nginx has none to backends."}
+	suites = []*suite{relaySuite, tlsSuite, httpSuite, h2Suite}
 )
 
 // kind is what a group of cases has in common: the figures, in the order in which its measure
@@ -52,24 +54,31 @@ var (
 	starts = &kind{"Cold start: from exec to the first echoed byte", []metric{
 		{"start", "time", "ms"}}}
 
-	kinds = []*kind{messages, requests, connections, handshakes, bulk, memories, starts}
+	streams = &kind{"Requests over HTTP/2: CPU of the proxy per request", []metric{
+		{"cpu", "CPU", "us/req"}, {"rate", "rate", "k req/s"}, {"mean", "mean", "ms"}, {"max", "max", "ms"}}}
+	stream = &kind{"A large body over one stream of HTTP/2: time per 10^9 bytes one way", []metric{
+		{"time", "time", "s/GB"}, {"rate", "rate", "GB/s"}, {"cpu", "CPU", "s/GB"}}}
+
+	kinds = []*kind{messages, requests, streams, stream, connections, handshakes, bulk, memories, starts}
 )
 
 // testCase names what it measures.
 type testCase struct {
-	name   string
-	title  string
-	suite  *suite
-	kind   *kind
-	mode   mode
-	extra  bool     // only run when -run is given
-	also   []string // variants that take part
-	target *target
+	name    string
+	title   string
+	suite   *suite
+	kind    *kind
+	mode    mode
+	extra   bool     // only run when -run is given
+	also    []string // variants that take part
+	without []string // proxies that do not
+	targets []target
 
 	backend string
-	load    loadSpec // without port, processes and times
-	fresh   bool     // measure starts and stops the proxy itself, in each round
-	rounds  int      // most rounds, if not 0: for figures that hardly vary
+	load    loadSpec   // without port, processes and times
+	streams streamSpec // in place of it, what h2load does
+	fresh   bool       // measure starts and stops the proxy itself, in each round
+	rounds  int        // most rounds, if not 0: for figures that hardly vary
 	measure func(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error)
 }
 
@@ -95,22 +104,22 @@ var cases = []*testCase{
 		name: "start", title: "cold start", suite: relaySuite, kind: starts, mode: modeTCP, fresh: true,
 		backend: "echo", measure: measureStart,
 	},
-	handshake("tls-handshake", "full handshake, ECDSA P-256", modeTLS, 0, &target{0.85, baseline}),
-	handshake("tls-handshake-tickets", "full handshake, tickets sent", modeTicket, 3, nil),
-	handshake("tls-handshake-rsa", "full handshake, RSA 2048", modeRSA, 3, nil),
-	handshake("tls-resume", "resumed session", modeResume, 3, nil),
-	secured(pingpong("tls-msg-64", "64 connections, 64 B", 64, 64, 0), &target{0.90, baseline}),
-	secured(transfer("tls-bulk-1", "encrypt to client, 1 connection", "source", "receive", 1, true), nil),
-	secured(transfer("tls-bulk-16", "encrypt to client, 16 connections", "source", "receive", 16, false), &target{0.95, baseline}),
-	secured(transfer("tls-bulk-up-1", "decrypt to server, 1 connection", "sink", "send", 1, true), nil),
-	secured(transfer("tls-bulk-up-16", "decrypt to server, 16 connections", "sink", "send", 16, false), &target{0.95, baseline}),
+	handshake("tls-handshake", "full handshake, ECDSA P-256", modeTLS, 0, target{0.85, baseline}),
+	handshake("tls-handshake-tickets", "full handshake, tickets sent", modeTicket, 3),
+	handshake("tls-handshake-rsa", "full handshake, RSA 2048", modeRSA, 3),
+	handshake("tls-resume", "resumed session", modeResume, 3),
+	secured(pingpong("tls-msg-64", "64 connections, 64 B", 64, 64, 0), target{0.90, baseline}),
+	secured(transfer("tls-bulk-1", "encrypt to client, 1 connection", "source", "receive", 1, true)),
+	secured(transfer("tls-bulk-16", "encrypt to client, 16 connections", "source", "receive", 16, false), target{0.95, baseline}),
+	secured(transfer("tls-bulk-up-1", "decrypt to server, 1 connection", "sink", "send", 1, true)),
+	secured(transfer("tls-bulk-up-16", "decrypt to server, 16 connections", "sink", "send", 16, false), target{0.95, baseline}),
 	{
 		name: "tls-memory", title: "2,000 idle connections", suite: tlsSuite, kind: memories, mode: modeTLS, fresh: true, rounds: 3,
-		target: &target{most: 20}, backend: "echo", load: loadSpec{Mode: "hold", Conns: 2000, Size: 64}, measure: measureMemory,
+		targets: []target{{most: 20}}, backend: "echo", load: loadSpec{Mode: "hold", Conns: 2000, Size: 64}, measure: measureMemory,
 	},
 	{
 		name: "tls-sni", title: "by SNI, 64 connections, 64 B", suite: tlsSuite, kind: messages, mode: modeSNI,
-		also: []string{ownRelay}, target: &target{1.05, ownRelay},
+		also: []string{ownRelay}, targets: []target{{1.05, ownRelay}},
 		backend: "echo", load: loadSpec{Mode: "pingpong", Conns: 64, Size: 64}, measure: measureOps,
 	},
 	asking("http-64", "64 connections, 13 B", 64, 0, requestSpec{Path: "/small"}, 0.90),
@@ -118,11 +127,59 @@ var cases = []*testCase{
 	asking("http-16k", "64 connections, 16 KiB", 64, 0, requestSpec{Path: "/16k"}, 0.80),
 	asking("http-post", "64 connections, POST 1 KiB", 64, 0, requestSpec{Path: "/small", Body: 1 << 10}, 0.92),
 	asking("http-1000", "1,000 connections, 13 B", 1000, 0, requestSpec{Path: "/small"}, 0.92),
+	file("http-file", "16 connections, a file of 1 MiB", 16, target{1.00, "nginx"}),
 	asking("http-paced", "64 connections, 13 B, 20,000/s", 64, 20000, requestSpec{Path: "/small"}, 0),
 	{
 		name: "http-memory", title: "2,000 idle keep-alive connections", suite: httpSuite, kind: memories, mode: modeHTTP, fresh: true, rounds: 3,
-		target: &target{most: 8}, backend: "http", load: loadSpec{Mode: "hold", Conns: 2000, Request: &requestSpec{Path: "/small"}}, measure: measureMemory,
+		targets: []target{{most: 8}}, backend: "http", load: loadSpec{Mode: "hold", Conns: 2000, Request: &requestSpec{Path: "/small"}}, measure: measureMemory,
 	},
+	multiplexed("h2-8x32", "8 connections x 32 streams, 13 B", modeH2, streamSpec{Conns: 8, Streams: 32}, target{1.00, baseline}, target{0.80, "nginx"}),
+	multiplexed("h2-1x100", "1 connection, 100 streams, 13 B", modeH2, streamSpec{Conns: 1, Streams: 100}, target{1.10, baseline}),
+	multiplexed("h2-h2-8x32", "8 x 32, HTTP/2 to the backend", modeH2H2, streamSpec{Conns: 8, Streams: 32}, target{1.00, baseline}),
+	multiplexed("h2-h2-1x100", "1 x 100, HTTP/2 to the backend", modeH2H2, streamSpec{Conns: 1, Streams: 100}),
+	single("h2-down", "1 GiB to the client", modeH2, streamSpec{Take: gib}, target{1 / 0.8, baseline}),
+	single("h2-up", "1 GiB to the backend", modeH2, streamSpec{Send: gib}, target{1 / 0.8, baseline}),
+	single("h2-h2-down", "1 GiB to the client, all HTTP/2", modeH2H2, streamSpec{Take: gib}),
+	single("h2-h2-up", "1 GiB to the backend, all HTTP/2", modeH2H2, streamSpec{Send: gib}),
+}
+
+const gib = 1 << 30
+
+// multiplexed is a case of HTTP/2 with many requests at a time.
+func multiplexed(name, title string, m mode, s streamSpec, t ...target) *testCase {
+	c := &testCase{
+		name: name, title: title, suite: h2Suite, kind: streams, mode: m, also: []string{stdReverse}, targets: t, backend: "http",
+		load: loadSpec{Conns: s.Conns * s.Streams}, streams: s, measure: measureStreams,
+	}
+	c.streams.Path = "/small"
+	if m == modeH2H2 {
+		c.backend, c.without = "nghttpd", []string{"nginx"}
+	}
+	return c
+}
+
+// single is a case of HTTP/2 with one large body. Where the answer is large, how long it is is its path. With HTTP/2 on both
+// sides it is run only when -run is given.
+func single(name, title string, m mode, s streamSpec, t ...target) *testCase {
+	c := &testCase{
+		name: name, title: title, suite: h2Suite, kind: stream, mode: m, also: []string{stdReverse}, targets: t, backend: "std",
+		streams: s, measure: measureStream,
+	}
+	if c.streams.Path = "/small"; s.Take > 0 {
+		c.streams.Path = fmt.Sprintf("/%d", s.Take)
+	}
+	if m == modeH2H2 {
+		c.extra, c.backend, c.without = true, "nghttpd", []string{"nginx"}
+	}
+	return c
+}
+
+// file is a case of HTTP/1.1 in which the proxy serves a file by itself. HAProxy has no files.
+func file(name, title string, conns int, t target) *testCase {
+	return &testCase{
+		name: name, title: title, suite: httpSuite, kind: requests, mode: modeFile, without: []string{"haproxy"}, targets: []target{t}, backend: "http",
+		load: loadSpec{Mode: "pingpong", Conns: conns, Request: &requestSpec{Path: fileName}}, measure: measureOps,
+	}
 }
 
 // asking is a case of HTTP; most is the target over HAProxy, 0 for none.
@@ -132,21 +189,21 @@ func asking(name, title string, conns, rate int, r requestSpec, most float64) *t
 		load: loadSpec{Mode: "pingpong", Conns: conns, Rate: rate, Request: &r}, measure: measureOps,
 	}
 	if most > 0 {
-		c.target = &target{most, baseline}
+		c.targets = []target{{most, baseline}}
 	}
 	return c
 }
 
-func handshake(name, title string, m mode, rounds int, t *target) *testCase {
+func handshake(name, title string, m mode, rounds int, t ...target) *testCase {
 	return &testCase{
-		name: name, title: title, suite: tlsSuite, kind: handshakes, mode: m, rounds: rounds, target: t,
+		name: name, title: title, suite: tlsSuite, kind: handshakes, mode: m, rounds: rounds, targets: t,
 		backend: "echo", load: loadSpec{Mode: "churn", Conns: 16, Size: 64}, measure: measureOps,
 	}
 }
 
 // secured is a case of the relay with TLS between the client and the proxy.
-func secured(c *testCase, t *target) *testCase {
-	c.suite, c.mode, c.target = tlsSuite, modeTLS, t
+func secured(c *testCase, t ...target) *testCase {
+	c.suite, c.mode, c.targets = tlsSuite, modeTLS, t
 	return c
 }
 

@@ -77,9 +77,12 @@ const gozillaServer = `  middle:
     exit: south
 `
 
+// gozillaHTTP has a place for the versions that the server takes, and one for those that the client does.
 const gozillaHTTP = `  middle:
     type: http
     kind: server
+    options:
+      versions: [ %s ]
     telemetry:
       metrics:
         - http.*
@@ -87,10 +90,36 @@ const gozillaHTTP = `  middle:
   client:
     type: http
     kind: client
+    options:
+      versions: [ %s ]
     telemetry:
       metrics:
         - http.*
     exit: south
+`
+
+// gozillaFiles has a place for the folder.
+const gozillaFiles = `  middle:
+    type: http
+    kind: server
+    telemetry:
+      metrics:
+        - http.*
+    exit: mapping
+  mapping:
+    type: http-filesystem
+    kind: proxy
+    routes:
+      - when:
+          - path: /{path}
+        with:
+          path: ${params.path}
+        exit: files
+  files:
+    type: filesystem
+    kind: server
+    options:
+      location: %s
 `
 
 const gozillaProxy = `  middle:
@@ -155,7 +184,13 @@ func (g *gozilla) command(t task) ([]string, error) {
 	case modeTLS, modeRSA, modeTicket, modeResume:
 		vault, middle = fmt.Sprintf(gozillaVault, keyFile(t.keys, t.mode, ".p12")), gozillaServer
 	case modeHTTP:
-		middle = gozillaHTTP
+		middle = fmt.Sprintf(gozillaHTTP, "http/1.1", "http/1.1")
+	case modeH2:
+		middle = fmt.Sprintf(gozillaHTTP, "h2", "http/1.1")
+	case modeH2H2:
+		middle = fmt.Sprintf(gozillaHTTP, "h2", "h2")
+	case modeFile:
+		middle = fmt.Sprintf(gozillaFiles, t.path("files"))
 	case modeSNI:
 		middle = gozillaProxy
 	default:

@@ -83,7 +83,13 @@ func haproxyText(t task, tune string) (string, error) {
 		fmt.Fprintf(&b, haproxyConfig, tune+"\n")
 		bind = fmt.Sprintf("\tbind 127.0.0.1:%d ssl crt %s\n", t.listen, keyFile(t.keys, t.mode, ".pem"))
 		b.WriteString("listen bench\n" + bind + server)
-	case modeHTTP:
+	case modeHTTP, modeH2, modeH2H2:
+		if t.mode.streams() {
+			bind = strings.TrimSuffix(bind, "\n") + " proto h2\n"
+		}
+		if t.mode == modeH2H2 {
+			server = strings.TrimSuffix(server, "\n") + " proto h2\n"
+		}
 		fmt.Fprintf(&b, strings.Replace(haproxyConfig, "mode tcp", "mode http\n\thttp-reuse always\n\ttimeout http-request 10s", 1), tune)
 		b.WriteString("listen bench\n" + bind + server)
 	case modeSNI:

@@ -40,8 +40,8 @@ func dispatch(args []string) error {
 	if len(args) == 2 && args[0] == "backend" {
 		return runBackend(args[1])
 	}
-	if len(args) == 3 && args[0] == "reverse" {
-		return runReverse(args[1], args[2])
+	if len(args) == 4 && args[0] == "reverse" {
+		return runReverse(args[1], args[2], mode(args[3]))
 	}
 	o, err := parseOptions(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -89,7 +89,7 @@ func parseOptions(args []string) (*options, error) {
 	tuned := f.String("tuned", "^bulk", "add haproxy-64k and nginx-64k to the cases that match this `regexp`")
 	proxies := f.String("proxies", "haproxy,nginx,gozilla", "what to compare, in this order")
 	f.StringVar(&o.bin, "bin", "", "gozilla `binary` to run in place of one built from this tree")
-	f.StringVar(&o.out, "out", "", "`directory` for relay, tls and http, each as .json, .md and .svg (default "+results+
+	f.StringVar(&o.out, "out", "", "`directory` for relay, tls, http and h2, each as .json, .md and .svg (default "+results+
 		" if none of -quick, -run, -proxies and -bin is given, else none)")
 	f.BoolVar(&o.list, "list", false, "list the cases")
 	if err := f.Parse(args); err != nil {
@@ -155,7 +155,11 @@ func (o *options) compared() ([]*proxy, error) {
 	return list, nil
 }
 
-// takesPart reports whether a proxy is measured in a case: those that -proxies names are in all.
+// takesPart reports whether a proxy is measured in a case: those that -proxies names are in all, but for what they
+// cannot.
 func (o *options) takesPart(p *proxy, c *testCase) bool {
+	if slices.Contains(c.without, p.name) {
+		return false
+	}
 	return slices.Contains(o.proxies, p.name) || slices.Contains(c.also, p.name) || p.tuned && o.tuned.MatchString(c.name)
 }

@@ -38,7 +38,7 @@ func TestOptions(t *testing.T) {
 	const all = "haproxy nginx gozilla haproxy-64k nginx-64k ReverseProxy gozilla-relay"
 	f("", "msg-1 msg-64 msg-1000 msg-64-1k paced-64 churn bulk-1 bulk-16 memory start"+
 		" tls-handshake tls-handshake-tickets tls-handshake-rsa tls-resume tls-msg-64 tls-bulk-16 tls-bulk-up-16 tls-memory tls-sni"+
-		" http-64 http-rich http-16k http-post http-1000 http-paced http-memory", all, results, 9)
+		" http-64 http-rich http-16k http-post http-1000 http-file http-paced http-memory h2-8x32 h2-1x100 h2-h2-8x32 h2-h2-1x100 h2-down h2-up", all, results, 9)
 	f("-quick -run ^bulk-up", "bulk-up-1 bulk-up-16", all, "", 3)
 	f("-quick -rounds 5 -run ^memory -out x", "memory", all, "x", 5)
 	f("-run start -proxies gozilla,haproxy", "start", "gozilla haproxy haproxy-64k ReverseProxy gozilla-relay", "", 9)
@@ -67,8 +67,8 @@ func TestTakesPart(t *testing.T) {
 	}
 	own := &proxy{name: ownRelay, base: subject}
 	for _, c := range cases {
-		if !o.takesPart(list[0], c) {
-			t.Errorf("%s without %s", c.name, list[0].name)
+		if o.takesPart(list[0], c) != (c.name != "http-file") {
+			t.Errorf("%s with %s: %v", c.name, list[0].name, c.name == "http-file")
 		}
 		if o.takesPart(own, c) != (c.name == "tls-sni") {
 			t.Errorf("%s with %s: %v", c.name, own.name, c.name != "tls-sni")
@@ -85,8 +85,10 @@ func TestModes(t *testing.T) {
 		if _, err := p.command(task{mode: "carrier pigeon", dir: t.TempDir()}); err == nil && p.name != ownRelay {
 			t.Errorf("%s: no error", p.name)
 		}
-		for _, m := range []mode{modeTCP, modeTLS, modeRSA, modeTicket, modeResume, modeSNI, modeHTTP} {
-			if p.name == stdReverse && m != modeHTTP {
+		for _, m := range []mode{modeTCP, modeTLS, modeRSA, modeTicket, modeResume, modeSNI, modeHTTP, modeH2, modeH2H2, modeFile} {
+			switch {
+			case p.name == stdReverse && m != modeHTTP && !m.streams(), p.base == "nginx" && m == modeH2H2, p.name == "nginx" && m == modeH2H2,
+				strings.HasPrefix(p.name, baseline) && m == modeFile:
 				continue
 			}
 			argv, err := p.command(task{mode: m, dir: t.TempDir(), keys: "keys", listen: 1, backend: 2})

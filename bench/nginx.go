@@ -60,14 +60,27 @@ http {
 		keepalive_requests 1000000000;
 	}
 	server {
-		listen 127.0.0.1:%[4]d reuseport backlog=4096;
+		listen 127.0.0.1:%[4]d%[5]s reuseport backlog=4096;
 		location / {
-			proxy_pass http://behind;
-			proxy_http_version 1.1;
-			proxy_set_header Connection "";
-		}
+%[6]s		}
 	}
 }
+`
+
+const nginxPass = `			proxy_pass http://behind;
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+`
+
+// nginxStreams has bodies of any size flow through, as the others do: nginx would write large ones into files.
+const nginxStreams = `			client_max_body_size 0;
+			proxy_request_buffering off;
+			proxy_max_temp_file_size 0;
+`
+
+const nginxFiles = `			root %s;
+			sendfile on;
+			tcp_nopush on;
 `
 
 // nginx stream with two workers; bufsize 0 leaves proxy_buffer_size at its default of 16 KiB.
@@ -101,8 +114,17 @@ func nginx(name, base string, bufsize int) *proxy {
 }
 
 func nginxText(t task, tune string) (string, error) {
-	if t.mode == modeHTTP {
-		return fmt.Sprintf(nginxHTTP, t.path("nginx.pid"), t.path("temp"), t.backend, t.listen), nil
+	var listen, location string
+	switch t.mode {
+	case modeHTTP:
+		location = nginxPass
+	case modeH2:
+		listen, location = " http2", nginxPass+nginxStreams
+	case modeFile:
+		location = fmt.Sprintf(nginxFiles, t.path("files"))
+	}
+	if location != "" {
+		return fmt.Sprintf(nginxHTTP, t.path("nginx.pid"), t.path("temp"), t.backend, t.listen, listen, location), nil
 	}
 	var before, ssl string
 	server := fmt.Sprintf("\t\tproxy_pass 127.0.0.1:%d;\n", t.backend) + tune

@@ -31,6 +31,15 @@ func patternAt(offset, n int) []byte {
 	return pattern[offset%patternPeriod:][:n]
 }
 
+// patternOf is the beginning of the pattern, of any length.
+func patternOf(n int) []byte {
+	b := make([]byte, 0, n)
+	for len(b) < n {
+		b = append(b, patternAt(len(b), min(n-len(b), bulkSize))...)
+	}
+	return b
+}
+
 // isPattern looks at both ends of a block. With the offset carried on from block to block this
 // finds what is missing between them too.
 func isPattern(b []byte, offset int) bool {

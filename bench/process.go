@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -95,6 +96,9 @@ func (p *process) stop() {
 
 // startBackend runs this program again as a backend and returns the port that it serves.
 func startBackend(kind, dir string) (*process, int, error) {
+	if kind == "nghttpd" {
+		return startNghttpd(dir)
+	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot listen: %w", err)
@@ -107,6 +111,28 @@ func startBackend(kind, dir string) (*process, int, error) {
 	defer f.Close()
 	p, err := start(kind, dir, []*os.File{f}, self(), "backend", kind)
 	return p, l.Addr().(*net.TCPAddr).Port, err
+}
+
+// startNghttpd runs the server of nghttp2, which serves the small answer and a large one by HTTP/2 in the clear, and returns
+// its port.
+func startNghttpd(dir string) (*process, int, error) {
+	path, err := find("nghttpd", "nghttp2-server")
+	if err != nil {
+		return nil, 0, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "small"), patternAt(0, answers["/small"].body), 0o644); err != nil {
+		return nil, 0, fmt.Errorf("cannot write answer: %w", err)
+	}
+	if err := sparse(filepath.Join(dir, strconv.Itoa(gib)), gib); err != nil {
+		return nil, 0, err
+	}
+	// Windows of 16 MiB: with those that it has by default it would be the slowest of all in h2-h2-up.
+	p, err := start("nghttpd", dir, nil, path, "-a", "127.0.0.1", "--no-tls", "-w", "24", "-W", "24", "-d", dir, strconv.Itoa(port))
+	return p, port, err
 }
 
 // self is this program's file, also if it was replaced or removed since.

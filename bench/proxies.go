@@ -21,11 +21,17 @@ const (
 	modeTicket mode = "tls-ticket" // the same with tickets and caches, as they are by default
 	modeResume mode = "tls-resume" // the same, for clients that come back
 	modeHTTP   mode = "http"       // relay requests of HTTP/1.1
+	modeH2     mode = "h2"         // relay requests of HTTP/2 in the clear, as HTTP/1.1
+	modeH2H2   mode = "h2-h2"      // the same, as HTTP/2
+	modeFile   mode = "file"       // serve files by HTTP/1.1
 	modeSNI    mode = "tls-sni"    // pass TLS on, to a backend that is chosen by the name that the client asks for
 )
 
 // secure reports whether the proxy has the key.
 func (m mode) secure() bool { return m == modeTLS || m == modeRSA || m.tickets() }
+
+// streams reports whether clients speak HTTP/2.
+func (m mode) streams() bool { return m == modeH2 || m == modeH2H2 }
 
 // tickets reports whether the proxy lets clients resume sessions.
 func (m mode) tickets() bool { return m == modeTicket || m == modeResume }

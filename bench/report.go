@@ -146,7 +146,7 @@ func (r *report) markdown() string {
 func (r *report) verdicts() [][]string {
 	var rows [][]string
 	for _, o := range r.outcomes {
-		if v, ok := o.verdict(); ok {
+		for _, v := range o.verdicts() {
 			rows = append(rows, v.row(o.c))
 		}
 	}
@@ -261,7 +261,7 @@ type jsonCase struct {
 	Title   string       `json:"title"`
 	Mode    mode         `json:"mode"`
 	Metrics []metric     `json:"metrics"`
-	Target  *verdict     `json:"target,omitempty"`
+	Targets []verdict    `json:"targets,omitempty"`
 	Proxies []jsonSeries `json:"proxies,omitempty"`
 	Error   string       `json:"error,omitempty"`
 }
@@ -297,9 +297,7 @@ func (o *outcome) json() jsonCase {
 	if o.err != nil {
 		c.Error = o.err.Error()
 	}
-	if v, ok := o.verdict(); ok {
-		c.Target = &v
-	}
+	c.Targets = o.verdicts()
 	for _, s := range o.series {
 		js := jsonSeries{Name: s.proxy.name, Figures: map[string]jsonFigure{}}
 		if ratio, ok := o.ratio(s); ok {

@@ -64,8 +64,8 @@ func TestJSON(t *testing.T) {
 	if first.Name != "gozilla" || first.Ratio.Median != 0.5 || first.Figures["cpu"].Median != 5 || len(first.Figures["cpu"].Rounds) != 3 {
 		t.Errorf("gozilla in %s: %+v", run.Cases[0].Name, first)
 	}
-	if got := run.Cases[0].Target; got == nil || !got.Met || got.Value != 0.5 || run.Cases[1].Target != nil {
-		t.Errorf("target %+v", got)
+	if got := run.Cases[0].Targets; len(got) != 1 || !got[0].Met || got[0].Value != 0.5 || run.Cases[1].Targets != nil {
+		t.Errorf("targets %+v", got)
 	}
 	if failed := run.Cases[2]; failed.Error == "" || failed.Proxies != nil {
 		t.Errorf("a failed case has an error and no figures: %+v", failed)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // requestSpec says what a load asks for, and how.
@@ -52,13 +53,16 @@ func (s *requestSpec) text(port int) []byte {
 	return []byte(b.String())
 }
 
+// fileName is the path of the file that is served in modeFile. No backend has it.
+const fileName = "/1m"
+
 // answer is what the backend has under a path.
 type answer struct {
 	body int  // bytes
 	rich bool // the header has ten fields in place of four
 }
 
-var answers = map[string]answer{"/small": {13, false}, "/16k": {16 << 10, false}, "/rich": {13, true}}
+var answers = map[string]answer{"/small": {13, false}, "/16k": {16 << 10, false}, "/rich": {13, true}, fileName: {1 << 20, false}}
 
 // richFields are those that a rich answer has besides.
 const richFields = "Vary: Accept-Encoding\r\n" +
@@ -74,7 +78,7 @@ func (a answer) text() []byte {
 		more = richFields
 	}
 	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nServer: backend\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: text/plain\r\n%sContent-Length: %d\r\n\r\n%s",
-		more, a.body, patternAt(0, a.body))
+		more, a.body, patternOf(a.body))
 }
 
 var (
@@ -100,18 +104,27 @@ func lengthOf(head []byte) int {
 // response is reply for HTTP: it takes what has come of an answer, and compares its body.
 func (l *loader) response(i int, now int64) (bool, error) {
 	c := &l.conns[i]
-	n, e := recv(c.fd, l.buf)
-	switch {
-	case e == syscall.EAGAIN:
-		return false, nil
-	case e != 0:
-		return false, fmt.Errorf("cannot receive: %w", e)
-	case n == 0:
-		return false, errClosed
-	case !c.waiting:
-		return false, errMore
+	for {
+		n, e := recv(c.fd, l.buf)
+		switch {
+		case e == syscall.EAGAIN:
+			return false, nil
+		case e != 0:
+			return false, fmt.Errorf("cannot receive: %w", e)
+		case n == 0:
+			return false, errClosed
+		case !c.waiting:
+			return false, errMore
+		}
+		done, err := l.part(c, l.buf[:n], now)
+		if done || err != nil || n < len(l.buf) { // else there may be more, of which nothing is told
+			return done, err
+		}
 	}
-	b := l.buf[:n]
+}
+
+// part is a part of an answer, whether it is the last one.
+func (l *loader) part(c *conn, b []byte, now int64) (bool, error) {
 	if c.body < 0 { // in the head
 		c.in = append(c.in, b...)
 		end := bytes.Index(c.in, headEnd)
@@ -196,8 +209,12 @@ func (b *backend) answer(p *peer) bool {
 
 // asksOnce is nil when a request makes the way through the proxy and back.
 func (r *rig) asksOnce() error {
-	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := c.Get(fmt.Sprintf("http://127.0.0.1:%d/small", r.port))
+	t := &http.Transport{Protocols: new(http.Protocols)}
+	t.Protocols.SetHTTP1(!r.mode.streams())
+	t.Protocols.SetUnencryptedHTTP2(r.mode.streams())
+	defer t.CloseIdleConnections()
+	c := http.Client{Transport: t, Timeout: 5 * time.Second}
+	resp, err := c.Get(r.url("/small"))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -36,7 +37,10 @@ func newRig(p *proxy, m mode, backend, temp string) (*rig, error) {
 	if r.backend, behind, err = startBackend(backend, dir); err != nil {
 		return nil, err
 	}
-	if r.port, err = freePort(); err == nil {
+	if err = r.lay(); err == nil {
+		r.port, err = freePort()
+	}
+	if err == nil {
 		r.argv, err = p.command(task{mode: m, dir: dir, keys: temp, listen: r.port, backend: behind})
 	}
 	if err != nil {
@@ -44,6 +48,21 @@ func newRig(p *proxy, m mode, backend, temp string) (*rig, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// lay writes the file that is served in modeFile.
+func (r *rig) lay() error {
+	if r.mode != modeFile {
+		return nil
+	}
+	files := filepath.Join(r.dir, "files")
+	if err := errors.Join(os.Chmod(r.keys, 0o755), os.Chmod(r.dir, 0o755), os.Mkdir(files, 0o755)); err != nil { // workers of nginx run as another user
+		return fmt.Errorf("cannot make directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(files, fileName), patternOf(answers[fileName].body), 0o644); err != nil {
+		return fmt.Errorf("cannot write file: %w", err)
+	}
+	return nil
 }
 
 func (r *rig) start() (err error) {
@@ -78,7 +97,7 @@ func (r *rig) accepts() error {
 
 // echoes is nil when a byte makes the way through the proxy and back.
 func (r *rig) echoes() error {
-	if r.mode == modeHTTP {
+	if r.mode == modeHTTP || r.mode.streams() {
 		return r.asksOnce()
 	}
 	c, err := r.dial()
@@ -110,6 +129,9 @@ func (r *rig) dial() (net.Conn, error) {
 	}
 	return d.Dial("tcp4", address)
 }
+
+// url is that of a path.
+func (r *rig) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", r.port, path) }
 
 // dress makes a load one that the rig's mode is for.
 func (r *rig) dress(spec loadSpec) loadSpec {

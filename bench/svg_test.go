@@ -33,7 +33,7 @@ func sample() []*outcome {
 		return o
 	}
 	return []*outcome{
-		make(&testCase{name: "msg-64", title: "64 connections, 64 B", suite: relaySuite, kind: messages, mode: modeTCP, target: &target{0.9, baseline}}, map[string][][]float64{
+		make(&testCase{name: "msg-64", title: "64 connections, 64 B", suite: relaySuite, kind: messages, mode: modeTCP, targets: []target{{0.9, baseline}}}, map[string][][]float64{
 			"haproxy": rows(4, 10, 10, 10), "nginx": rows(4, 9, 9, 10), "gozilla": rows(4, 5, 5, 5)}),
 		make(&testCase{name: "memory", title: "idle & <held>", suite: relaySuite, kind: memories, mode: modeTCP}, map[string][][]float64{
 			"haproxy": rows(3, 3), "nginx": rows(3, 17), "gozilla": rows(3, 0.3)}),

@@ -18,22 +18,27 @@ type verdict struct {
 	Met   bool    `json:"met"`
 }
 
-// verdict is false where there is no target, or a party is missing.
-func (o *outcome) verdict() (verdict, bool) {
-	t, s := o.c.target, o.of(subject)
-	if t == nil || s == nil {
-		return verdict{}, false
+// verdicts has none for a target where a party is missing.
+func (o *outcome) verdicts() []verdict {
+	var all []verdict
+	s := o.of(subject)
+	if s == nil {
+		return nil
 	}
-	values := s.column(0)
-	if t.over != "" {
-		base := o.of(t.over)
-		if base == nil {
-			return verdict{}, false
+	for _, t := range o.c.targets {
+		values := s.column(0)
+		if t.over != "" {
+			base := o.of(t.over)
+			if base == nil {
+				continue
+			}
+			values = ratios(values, base.column(0))
 		}
-		values = ratios(values, base.column(0))
+		if v := summarize(values).Median; len(values) > 0 {
+			all = append(all, verdict{Value: v, Most: t.most, Over: t.over, Met: v <= t.most})
+		}
 	}
-	v := summarize(values).Median
-	return verdict{Value: v, Most: t.most, Over: t.over, Met: v <= t.most}, len(values) > 0
+	return all
 }
 
 // row is the verdict in a table.

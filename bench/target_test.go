@@ -2,13 +2,16 @@
 
 package main
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestVerdict(t *testing.T) {
-	f := func(o *outcome, want verdict, wantOK bool) {
+	f := func(o *outcome, want ...verdict) {
 		t.Helper()
-		if got, ok := o.verdict(); got != want || ok != wantOK {
-			t.Errorf("got %+v, %v", got, ok)
+		if got := o.verdicts(); !slices.Equal(got, want) {
+			t.Errorf("got %+v", got)
 		}
 	}
 	of := func(name string, values ...float64) *series {
@@ -18,13 +21,16 @@ func TestVerdict(t *testing.T) {
 		}
 		return s
 	}
-	over := &testCase{kind: messages, target: &target{0.9, baseline}}
-	f(&outcome{c: over, series: []*series{of("haproxy", 10, 10, 20), of("gozilla", 8, 9, 10)}}, verdict{0.8, 0.9, baseline, true}, true)
-	f(&outcome{c: over, series: []*series{of("haproxy", 10), of("gozilla", 10)}}, verdict{1, 0.9, baseline, false}, true)
-	f(&outcome{c: over, series: []*series{of("gozilla", 10)}}, verdict{}, false)
-	f(&outcome{c: over, series: []*series{of("haproxy", 10)}}, verdict{}, false)
-	f(&outcome{c: over}, verdict{}, false)
-	f(&outcome{c: &testCase{kind: messages}, series: []*series{of("haproxy", 10), of("gozilla", 10)}}, verdict{}, false)
-	plain := &testCase{kind: memories, target: &target{most: 20}}
-	f(&outcome{c: plain, series: []*series{of("haproxy", 10), of("gozilla", 19, 20, 30)}}, verdict{20, 20, "", true}, true)
+	over := &testCase{kind: messages, targets: []target{{0.9, baseline}}}
+	f(&outcome{c: over, series: []*series{of("haproxy", 10, 10, 20), of("gozilla", 8, 9, 10)}}, verdict{0.8, 0.9, baseline, true})
+	f(&outcome{c: over, series: []*series{of("haproxy", 10), of("gozilla", 10)}}, verdict{1, 0.9, baseline, false})
+	f(&outcome{c: over, series: []*series{of("gozilla", 10)}})
+	f(&outcome{c: over, series: []*series{of("haproxy", 10)}})
+	f(&outcome{c: over})
+	f(&outcome{c: &testCase{kind: messages}, series: []*series{of("haproxy", 10), of("gozilla", 10)}})
+	plain := &testCase{kind: memories, targets: []target{{most: 20}}}
+	f(&outcome{c: plain, series: []*series{of("haproxy", 10), of("gozilla", 19, 20, 30)}}, verdict{20, 20, "", true})
+	both := &testCase{kind: messages, targets: []target{{1, baseline}, {0.8, "nginx"}}}
+	f(&outcome{c: both, series: []*series{of("haproxy", 10), of("nginx", 8), of("gozilla", 8)}}, verdict{0.8, 1, baseline, true}, verdict{1, 0.8, "nginx", false})
+	f(&outcome{c: both, series: []*series{of("nginx", 10), of("gozilla", 8)}}, verdict{0.8, 0.8, "nginx", true})
 }

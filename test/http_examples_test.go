@@ -50,11 +50,36 @@ func TestExampleHTTPProxy(t *testing.T) {
 	m.get(page, "/old/page.html")
 	m.get(page, "?again")
 	m.get("<!DOCTYPE html>", "?part")
-	// A connection that has answered may not be back yet when the next request comes.
-	if out, err := m.says("/requests"); err != nil || !regexp.MustCompile(`\A[2-5]\n\z`).MatchString(out) {
-		t.Errorf("the connection has had %q requests, %v", out, err)
+	m.get("5 HTTP/2.0\n", "/requests", "# 5")
+	m.get("6 HTTP/2.0\n", "/requests?old")
+	g.stdout.await(t, g, `"GET /page\.html\?part HTTP/2(\.0)?" 206 15 "-" "curl/`)
+	g.stdout.await(t, g, `"GET /requests\?old HTTP/1\.1" 200 11 "-" "curl/`)
+	need(t, "nghttp", "nghttp2-client")
+	out, err := m.says("nghttp ")
+	if n := strings.Count(out, ".html"); err != nil || n != 1 || !regexp.MustCompile(` 200 +\d+ /pushed\.html\n`).MatchString(out) {
+		t.Errorf("nghttp: %v, %d pages:\n%s", err, n, out)
 	}
-	g.stdout.await(t, g, `"GET /page\.html\?part HTTP/1\.1" 206 15 "-" "curl/`)
+	g.terminate()
+}
+
+func TestExampleHTTPH2C(t *testing.T) {
+	need(t, "curl", "curl")
+	need(t, "nghttp", "nghttp2-client")
+	need(t, "nghttpd", "nghttp2-server")
+	m := manualOf(t, "http.h2c")
+	m.strict("examples/http.h2c/zilla.yaml")
+	g := m.start("zilla.yaml", 8080)
+	m.get("Hello\n", "# Hello", "curl --http2")
+	m.get("Hello\n2\n", "name=me")
+	m.get("404\n", "# 404")
+	m.get("505\n", "# 505")
+	if out, err := m.says("nghttp "); err != nil || !regexp.MustCompile(`:status: 200(.|\n)*grpc-status: 0`).MatchString(out) {
+		t.Errorf("nghttp: %v\n%s", err, out)
+	}
+	if out, err := m.says("h2load "); err != nil || !strings.Contains(out, "1000 succeeded, 0 failed, 0 errored, 0 timeout") {
+		t.Errorf("h2load: %v\n%s", err, out)
+	}
+	g.stdout.await(t, g, `"POST /example\.Greeter/SayHello HTTP/2(\.0)?" 200 6\n`)
 	g.terminate()
 }
 

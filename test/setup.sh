@@ -16,6 +16,8 @@ want haproxy haproxy
 want nginx nginx
 want openssl openssl
 want sslscan sslscan
+want h2load nghttp2-client
+want nghttpd nghttp2-server
 # testssl asks for the other three.
 want testssl testssl.sh
 want hexdump bsdextrautils
