@@ -171,6 +171,12 @@ func (s *server) parent(r *root, name string) (in folder, last string, err error
 
 // openWalking opens what is to be read, element by element.
 func (s *server) openWalking(r *root, name string) (*os.File, error) {
+	if s.follow {
+		if name == "" {
+			name = "."
+		}
+		return r.OpenFile(name, readFlags, 0)
+	}
 	in, last, err := s.parent(r, name)
 	if err != nil {
 		return nil, err
@@ -178,9 +184,6 @@ func (s *server) openWalking(r *root, name string) (*os.File, error) {
 	defer in.close()
 	if last == "" {
 		last = "."
-	}
-	if s.follow {
-		return in.OpenFile(last, readFlags, 0)
 	}
 	seen, err := in.Lstat(last)
 	switch {

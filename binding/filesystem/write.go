@@ -78,6 +78,8 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 		return file.ErrExists
 	case err == nil:
 		mode = info.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	if w.in, err = in.OpenRoot("."); err != nil {
 		return err

@@ -41,6 +41,17 @@ func (w *When) Check(r *config.Report) {
 	}
 }
 
+// Apart is how a condition is taken apart, to tell which of its keys do not hold.
+func (w *When) Apart() (parts []config.Part[When]) {
+	if w.Method != "" {
+		parts = append(parts, config.Part[When]{Key: "method", Only: &When{Method: w.Method, anyPath: true}})
+	}
+	if !w.anyPath {
+		parts = append(parts, config.Part[When]{Key: "path", Only: &When{Path: w.Path, path: w.path}})
+	}
+	return parts
+}
+
 // With is which file a route leads to.
 type With struct {
 	// A file, by its path below the location of the filesystem; or, if that is empty or ends in a slash, a folder. In it,
