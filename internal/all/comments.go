@@ -607,7 +607,7 @@ func init() {
 		"gozilla/stream/web/h2.Server.Node":                 "the binding whose server it is",
 		"gozilla/stream/web/h2.call":                        "call is a stream of a client: a web.Opened.",
 		"gozilla/stream/web/h2.connection":                  "connection is one end of a connection: what servers and clients have in common.",
-		"gozilla/stream/web/h2.exchange":                    "exchange is a stream of a server: a web.Served. Exchanges come from a pool, so that there are few of them, which are warm.",
+		"gozilla/stream/web/h2.exchange":                    "exchange is a stream of a server, and the goroutine that serves it: a web.Served. When it is over it waits for another one\non its connection, for about a second, because a new goroutine would have to grow its stack first.",
 		"gozilla/stream/web/h2.serving":                     "serving is one connection.",
 		"gozilla/stream/web/webstd":                         "Package webstd lets handlers and clients of net/http work with the http protocol. It is for pages and tools, not for the\nhot path.\n\n\tweb.Served ──Handler──▶ http.Handler          http.Client ──Transport──▶ web.Opener",
 		"gozilla/stream/web/webstd.duplex":                  "duplex is the body of a response that makes raw bytes of both directions.",
