@@ -265,6 +265,12 @@ func (c *connection) sayReset(id uint32, code wire.Code) {
 	c.past.resets(id)
 }
 
+// late is that something comes on a stream of which nothing is known any more: the peer may not have known that it is over.
+func (c *connection) late(id uint32) error {
+	c.sayReset(id, wire.StreamClosed)
+	return c.chatter(4)
+}
+
 // goodbye tells the peer that it is the last word.
 func (c *connection) goodbye(last uint32, code wire.Code, text string) {
 	if c.fault == nil {
@@ -341,6 +347,8 @@ func (c *connection) complete(b *block) error {
 		return c.end.opens(b, ended)
 	case l == nil && c.past.wasReset(id):
 		return nil // it came before the peer knew
+	case l == nil && c.past.forgot(id):
+		return c.late(id)
 	case l == nil && c.past.has(id):
 		return &wire.Fault{Code: wire.StreamClosed, Text: "HEADERS come on a stream that is over"}
 	case l == nil:
@@ -474,14 +482,20 @@ func (c *connection) look() {
 type recent struct {
 	ids  [64]uint32
 	next int
+	lost uint32 // the highest one that is not among them any more
 }
 
 const resetByUs = 1 << 31 // which no number of a stream has
 
 func (r *recent) add(id uint32) {
-	r.ids[r.next%len(r.ids)] = id
+	at := &r.ids[r.next%len(r.ids)]
+	r.lost = max(r.lost, *at&^resetByUs)
+	*at = id
 	r.next++
 }
+
+// forgot reports whether nothing is known of a stream that may have been among them.
+func (r *recent) forgot(id uint32) bool { return id <= r.lost && !r.has(id) }
 
 func (r *recent) resets(id uint32) {
 	for i := range r.ids {
