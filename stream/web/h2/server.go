@@ -222,6 +222,9 @@ func (v *serving) opens(b *block, ended bool) error {
 	x := newExchange()
 	err := b.request(&x.req, ended)
 	if v.decoder.Large() && b.wrong == "" {
+		if err != nil { // of what is not all known, there may be no request
+			x.req = web.Request{Method: b.method, Authority: b.authority, Path: b.path, Header: b.fields}
+		}
 		err = &http1.Fault{Status: 431, Text: "the head is too long"}
 	}
 	fault, answers := err.(*http1.Fault)
