@@ -53,6 +53,7 @@ type connection struct {
 	last           uint32 // the highest stream that the peer has begun
 	mine           uint32 // the highest one that we have
 	past           recent // streams that are over
+	final          uint32 // the last stream that is looked at, as far as the peer was told
 	fault          error  // ended the connection; nil while it goes on
 	quit           bool   // nothing more is read
 	looked, nudged bool   // for the end of what the peer sends, see again
@@ -75,6 +76,7 @@ func (c *connection) begin(s *stream.Scope, t *conn.Transport, peer telemetry.Si
 	c.t, c.scope, c.limits, c.peer, c.end = t, s, s.Limits(), peer, e
 	c.lanes = map[uint32]*lane{}
 	c.frame, c.first, c.most = wire.FrameSize, wire.WindowSize, 100
+	c.final = wire.MostWindow
 	c.decoder = wire.NewDecoder(c.block.take)
 	c.step = c.steps
 	c.window, c.round = wire.WindowSize, 1
@@ -274,7 +276,8 @@ func (c *connection) late(id uint32) error {
 // goodbye tells the peer that it is the last word.
 func (c *connection) goodbye(last uint32, code wire.Code, text string) {
 	if c.fault == nil {
-		c.out = wire.AppendGoAway(c.room(), last, code, text)
+		c.final = min(c.final, last) // it must not rise (section 6.8)
+		c.out = wire.AppendGoAway(c.room(), c.final, code, text)
 	}
 }
 

@@ -213,8 +213,9 @@ func (v *serving) looks(now time.Duration) {
 func (v *serving) opens(b *block, ended bool) error {
 	v.last = b.stream
 	switch {
-	case v.parted:
-		return nil // the client will know
+	case v.parted: // the client will know; what follows is taken as that of a stream that was reset
+		v.past.resets(b.stream)
+		return v.chatter(1)
 	case v.open >= int(v.limits.Streams), len(v.lanes) >= v.open+2*int(v.limits.Streams): // those that were reset may still have a handler
 		v.sayReset(b.stream, wire.RefusedStream)
 		return v.glitch()
