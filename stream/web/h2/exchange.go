@@ -28,13 +28,12 @@ type exchange struct {
 
 	asked     bool      // for the body of a client that waits to be
 	waits     bool      // the goroutine waits for an exchange
-	whole     bool      // it has ended in order
 	tunnel    bool      // both directions are raw
 	cancelled bool      // when it was looked at last
 	again     chan bool // there is another one, or there will not be
 }
 
-var exchanges = sync.Pool{New: func() any { return &exchange{again: make(chan bool, 1)} }}
+var exchanges = sync.Pool{New: func() any { return &exchange{} }}
 
 // next is an exchange to be started. The lock is held.
 func (v *serving) next() *exchange {
@@ -82,6 +81,7 @@ func (x *exchange) start(v *serving, id uint32) {
 	x.facts.Begin(&x.req, "HTTP/2", nil)
 	x.fields = x.req.Header // which may have grown
 	x.asked, x.tunnel, x.cancelled = false, false, false
+	v.serves++
 	x.in.ready = nil
 	if x.req.Continue {
 		x.in.ready = x.beforeWait
@@ -91,6 +91,7 @@ func (x *exchange) start(v *serving, id uint32) {
 		x.again <- true
 		return
 	}
+	x.again = make(chan bool, 1)
 	go x.run()
 }
 
@@ -102,7 +103,7 @@ func (x *exchange) run() {
 			break
 		}
 	}
-	x.v, x.c = nil, nil
+	x.v, x.c, x.again = nil, nil, nil
 	exchanges.Put(x)
 }
 
@@ -116,7 +117,6 @@ func (x *exchange) serve() {
 		err = stream.Contained(x.scope, func() error { return v.Handler.ServeExchange(x.scope, &x.req, x) })
 	}
 	err = x.finish(err)
-	x.whole = err == nil
 	x.tell()
 	x.facts.Note(x.scope, v.about)
 	x.facts.Label(x.scope, &x.req, nil)
@@ -126,18 +126,13 @@ func (x *exchange) serve() {
 	clear(x.fields)
 }
 
-// end takes the exchange off its connection, and reports whether it is to wait for another one.
+// end is the end of the exchange, and reports whether it is to wait for another one.
 func (x *exchange) end() bool {
 	v := x.v
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	x.lane.end()
-	if x.whole {
-		v.glitches = max(0, v.glitches-1)
-	}
-	if len(v.lanes) == 0 {
+	if v.serves--; v.serves == 0 {
 		v.empty.Broadcast()
-		v.rests()
 	}
 	if v.quit {
 		return false
@@ -277,7 +272,8 @@ func (x *exchange) End(trailer web.Header) error {
 	return x.lane.End(trailer)
 }
 
-// finish settles an exchange that its handler has returned from. The error is how it ended.
+// finish settles an exchange that its handler has returned from, and takes it off its connection: what is left to do is of no
+// interest to the client. The error is how it ended.
 func (x *exchange) finish(err error) error {
 	v := x.v
 	v.mu.Lock()
@@ -315,6 +311,13 @@ func (x *exchange) finish(err error) error {
 		x.reset(wire.InternalError)
 	case !x.in.ended: // section 8.1
 		x.reset(wire.NoError)
+	}
+	if err == nil {
+		v.whole()
+	}
+	x.lane.end()
+	if len(v.lanes) == 0 {
+		v.rests()
 	}
 	v.flush()
 	return err

@@ -275,6 +275,7 @@ func (l *lane) discard() {
 	if l.in.queued > 0 {
 		l.c.gives(l.in.queued)
 		l.in.queued = 0
+		l.c.flushSoon()
 	}
 }
 
