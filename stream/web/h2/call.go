@@ -41,9 +41,11 @@ func (y *call) begin(c *Client) error {
 	*buf = head[:0]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for err == nil && r.Protocol != "" && !c.began && c.fault == nil {
+	if err == nil && r.Protocol != "" { // what the server takes is among its settings
 		c.flush()
-		c.settles.Wait()
+		for !c.began && c.fault == nil {
+			c.settles.Wait()
+		}
 	}
 	switch {
 	case err != nil:
