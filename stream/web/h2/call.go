@@ -65,7 +65,7 @@ func (y *call) begin(c *Client) error {
 	}
 	y.out.head, y.out.held = head, true
 	y.out.left = r.Length
-	y.in.patience = c.limits.Pause
+	y.in.patience, y.in.early = c.limits.Pause, true
 	y.count, y.final, y.asked, y.late = 0, false, 0, false
 	if whole(r) {
 		y.sendHead(wire.EndStream)
@@ -120,7 +120,7 @@ func (y *call) heads(b *block, ended bool) error {
 		return nil
 	}
 	y.fields, b.fields = b.fields, y.fields[:0]
-	y.resp, y.final = resp, true
+	y.resp, y.final, y.in.early = resp, true, false
 	y.frame(b, ended)
 	y.in.wake.Broadcast()
 	return nil
