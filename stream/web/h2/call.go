@@ -37,12 +37,14 @@ func (y *call) begin(c *Client) error {
 	head, err := appendRequest(y.out.head[:0], r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for err == nil && r.Protocol != "" && !c.began && c.fault == nil {
+	for err == nil && r.Protocol != "" && !c.began && c.fault == nil && y.ctx.Err() == nil {
 		c.flush()
 		c.settles.Wait()
 	}
 	switch {
 	case err != nil:
+	case r.Protocol != "" && y.ctx.Err() != nil:
+		err = context.Cause(y.ctx)
 	case c.away || c.fault != nil:
 		err = ErrLeft
 	case r.Protocol != "" && !c.connects:

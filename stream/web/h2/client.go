@@ -210,6 +210,7 @@ func (c *Client) pongs([8]byte)           {}
 func (c *Client) patience() time.Duration { return 0 }
 
 func (c *Client) looks(now time.Duration) {
+	c.settles.Broadcast() // who waits may not want to any more
 	if len(c.lanes) == 0 {
 		c.alive.heard()
 		if c.taken == 0 && now-c.idle > c.limits.Spare {
