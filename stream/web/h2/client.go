@@ -77,7 +77,7 @@ func (c *Client) run() {
 	case c.scope.Err() != nil:
 		c.lose(context.Cause(c.scope))
 	case c.fault != nil:
-	case c.why != "":
+	case c.why != "" && c.open == 0:
 		c.lose(stream.ErrOver)
 	case c.t.Late():
 		c.wrong(&wire.Fault{Code: wire.SettingsTimeout, Text: "there were no settings after " + c.limits.HeadTime.String()})
@@ -95,7 +95,7 @@ func (c *Client) run() {
 	c.tellLost()
 	s := c.scope
 	switch {
-	case c.why != "":
+	case c.why != "" && fault == stream.ErrOver:
 		s.Closes(telemetry.Gateway, c.why)
 	case idle && err == io.EOF:
 		s.Closes(telemetry.Server, "fin")
