@@ -2,6 +2,7 @@ package h2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -105,9 +106,9 @@ func (c *Client) run() {
 		fault = nil
 	}
 	c.t.Done()
-	if fault != nil {
+	if told := new(wire.Fault); fault != nil && !errors.As(fault, &told) {
 		conn.Abort(c.link.Conn)
-	} else {
+	} else { // what the server was told is to reach it
 		c.link.Conn.Close()
 	}
 	if fault != nil && s.Err() == nil {
