@@ -41,6 +41,7 @@ type Client struct {
 
 	// What follows is guarded by the lock of the connection.
 	taken   int           // places that no exchange has begun at yet
+	fresh   bool          // no place was taken yet: there is one, also when the gateway leaves already
 	leaves  bool          // no place is to be had any more
 	away    bool          // the server takes no more exchanges
 	told    bool          // the pool knows
@@ -56,7 +57,7 @@ func NewClient(pool Pool, l Link) *Client {
 	c.tally.Begin(l.Scope)
 	t.Count(&c.tally)
 	c.connection.begin(l.Scope, t, telemetry.Server, c)
-	c.settles.L = &c.mu
+	c.settles.L, c.fresh = &c.mu, true
 	c.idle = l.Scope.Host().Sweeper.Now()
 	t.Watch(c.look)
 	t.Expect(c.limits.HeadTime)
@@ -142,7 +143,7 @@ func (c *Client) retire(why string) {
 
 // rests closes the connection when it is to be and nothing goes on. The lock is held.
 func (c *Client) rests() {
-	if len(c.lanes) > 0 || c.taken > 0 {
+	if len(c.lanes) > 0 || c.taken > 0 || c.fresh {
 		return
 	}
 	c.idle = c.scope.Host().Sweeper.Now()
@@ -166,9 +167,10 @@ func (c *Client) Retire(why string) {
 func (c *Client) Take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leaves || c.fault != nil || c.open+c.taken >= int(min(c.most, 1<<16)) {
+	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= int(min(c.most, 1<<16)) {
 		return false
 	}
+	c.fresh = false
 	c.taken++
 	return true
 }
@@ -215,6 +217,7 @@ func (c *Client) looks(now time.Duration) {
 	if len(c.lanes) == 0 {
 		c.alive.heard()
 		if c.taken == 0 && now-c.idle > c.limits.Spare {
+			c.fresh = false
 			c.retire("idle timeout")
 		}
 	}
