@@ -37,8 +37,10 @@ func (y *call) begin(c *Client) error {
 	head, err := appendRequest(y.out.head[:0], r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.Protocol != "" {
+		c.flush() // for which the lock is given up
+	}
 	for err == nil && r.Protocol != "" && !c.began && c.fault == nil && y.ctx.Err() == nil {
-		c.flush()
 		c.settles.Wait()
 	}
 	switch {
