@@ -328,6 +328,9 @@ func (y *call) leave() {
 
 // fault is what the server did wrong. The lock is held.
 func (y *call) fault() error {
+	if y.in.err == nil {
+		return nil
+	}
 	var cut *stream.Cut
 	if errors.As(y.in.err, &cut) && cut.By == telemetry.Server && y.c.fault == nil && y.past == 0 && y.ctx.Err() == nil {
 		return cut
