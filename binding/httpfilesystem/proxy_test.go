@@ -171,8 +171,13 @@ func TestWaitEnds(t *testing.T) {
 	if rec.HTTP.Path != "/a" {
 		t.Errorf("the record is %+v", rec)
 	}
-	answer := r.sent("GET", "/a", "", "if-none-match", tag, "prefer", "wait=3600")
+	c = r.Dial("north")
+	gwtest.Send(t, c, "GET /a HTTP/1.1\r\nHost: a\r\nPrefer: wait=3600\r\nIf-None-Match: "+tag+"\r\n\r\n")
 	r.opens(3)
+	c.Close()
+	r.RecordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Method == "GET" && rec.HTTP.Status == 304 })
+	answer := r.sent("GET", "/a", "", "if-none-match", tag, "prefer", "wait=3600")
+	r.opens(4)
 	ctx, cancel := context.WithTimeout(t.Context(), gwtest.Patience)
 	defer cancel()
 	r.Drain(ctx)

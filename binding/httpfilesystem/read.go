@@ -133,8 +133,15 @@ func mixed(err error) error {
 // errWaited is that a client has waited as long as it wanted to.
 var errWaited = errors.New("nothing has changed")
 
+// lookEvery is how often it is looked whether a client still waits.
+const lookEvery = 2 * time.Second
+
+// errLook is that it is time for that.
+var errLook = errors.New("does the client still wait?")
+
 // await waits until a client that has a version of a file can get another one, and gives that; or the same if it has
-// waited long enough, or if the gateway is about to end. waited becomes 0 if it is not waited at all.
+// waited long enough, if it has ended its side of the connection, as one does that is gone, or if the gateway is about to
+// end. waited becomes 0 if it is not waited at all.
 func (q *request) await(ctx context.Context, f file.File, waited *time.Duration) (file.File, verdict, error) {
 	until, cancel := context.WithTimeoutCause(ctx, *waited, errWaited)
 	defer cancel()
@@ -142,7 +149,7 @@ func (q *request) await(ctx context.Context, f file.File, waited *time.Duration)
 	defer leave(nil)
 	defer stream.From(ctx).OnLeave(func() { leave(errWaited) })()
 	for {
-		next, err := f.Newer(until)
+		next, err := q.newer(until, f)
 		switch {
 		case errors.Is(err, errWaited):
 			return f, unchanged, nil
@@ -156,6 +163,21 @@ func (q *request) await(ctx context.Context, f file.File, waited *time.Duration)
 		f = next
 		if found := judge(q.Header, f.Info(), true); found != unchanged {
 			return f, found, nil
+		}
+	}
+}
+
+// newer waits for another version until it is time to look after the client.
+func (q *request) newer(ctx context.Context, f file.File) (file.File, error) {
+	for {
+		soon, cancel := context.WithTimeoutCause(ctx, lookEvery, errLook)
+		next, err := f.Newer(soon)
+		cancel()
+		switch {
+		case !errors.Is(err, errLook):
+			return next, err
+		case web.Parted(q.x):
+			return nil, errWaited
 		}
 	}
 }

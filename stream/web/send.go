@@ -24,3 +24,11 @@ type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }
 )
+
+// Parted reports whether the client of x has ended what it sends, and may well be gone. A client that merely waits for its
+// answer has done so too, if it is an old one. Where it is not known, it is false; where streams end by themselves, as in
+// HTTP/2, ctx tells.
+func Parted(x Served) bool {
+	p, ok := x.(interface{ Parted() bool })
+	return ok && p.Parted()
+}
