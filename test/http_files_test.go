@@ -422,3 +422,48 @@ func TestManyUploads(t *testing.T) {
 	})
 	s.terminate()
 }
+
+// TestGuideFiles checks what docs/files.md says.
+func TestGuideFiles(t *testing.T) {
+	need(t, "curl", "curl")
+	text := string(mustRead(t, filepath.Join("..", "docs", "files.md")))
+	block := regexp.MustCompile("(?s)```yaml\n(name: .*?)```").FindStringSubmatch(text)
+	if block == nil {
+		t.Fatal("there is no configuration")
+	}
+	dir, port := t.TempDir(), freePort(t)
+	yaml := strings.ReplaceAll(strings.ReplaceAll(block[1], "7114", fmt.Sprint(port)), "/var/", dir+"/")
+	write(t, filepath.Join(dir, "zilla.yaml"), yaml)
+	if status, out, errs := run(t, dir, "check"); status != 0 || strings.Contains(out+errs, "warning") {
+		t.Errorf("the configuration is refused: status %d\n%s%s", status, out, errs)
+	}
+	stock(t, dir, map[string]string{"a.txt": "a"})
+	if err := os.Mkdir(filepath.Join(dir, "drafts"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g := launch(t, dir, "start")
+	g.awaitStart()
+	s := &shelf{g, port, filepath.Join(dir, "www")}
+	s.curl("a", "/site/a.txt")
+	s.status("404", "-X", "DELETE", "/site/a.txt")
+	s.status("201", "-X", "PUT", "--data-binary", "one", "-H", "if-none-match: *", "/drafts/plan.md")
+	s.curl(`[{"path":"plan.md","type":"file"}]`, "/drafts/")
+	s.status("404", "-d", "x", "/drafts/plan.txt")
+	s.terminate()
+	// The table of paths.
+	s = shelve(t, map[string]string{"a.txt": "a", "café.txt": "c", "notes/b": "b"})
+	for path, status := range map[string]string{"/a.txt?version=2": "200", "/caf%C3%A9.txt": "200", "/notes/": "200", "/notes": "404", "/": "404"} {
+		s.status(status, path)
+	}
+	table, _, _ := strings.Cut(text[strings.Index(text, "## Which file"):], "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| (`.*`) \\| (4\\d\\d)(?:,.*)? \\|$").FindAllStringSubmatch(table, -1)
+	for _, row := range rows {
+		for _, path := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+			s.status(row[2], path[1])
+		}
+	}
+	if len(rows) != 3 {
+		t.Errorf("the table has %d rows of refusals", len(rows))
+	}
+	s.terminate()
+}

@@ -367,3 +367,20 @@ func TestExplainAgrees(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowReader gives up a client that takes nothing, and waits for one that takes a little.
+func TestSlowReader(t *testing.T) {
+	root := t.TempDir()
+	r := &rig{t, gwtest.Start(t, serving, gwtest.Env("ROOT", root), gwtest.Limits(func(l *stream.Limits) { l.Body = 2 * time.Second })), root}
+	r.write("a", strings.Repeat("a", 32<<20))
+	r.old("a")
+	c := r.Dial("north")
+	c.SetReadBuffer(64 << 10)
+	gwtest.Send(t, c, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+	rec := r.RecordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Status == 200 })
+	if rec.By != "gateway" || rec.Reason != "slow reader" || rec.Sent == 0 || rec.Sent >= 32<<20 {
+		t.Errorf("the record is %+v", rec)
+	}
+	gwtest.Send(t, r.Dial("north"), "GET /a HTTP/1.1\r\nHost: a\r\n\r\n") // and is left to the end of the gateway
+	r.opens(2)
+}
