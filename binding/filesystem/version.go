@@ -24,9 +24,11 @@ const (
 	settles = 20 * time.Millisecond
 	// patience is how often it is looked whether a file has settled.
 	patience = 10
-	// busy is how long after its last change a file is copied when it is sent. What the system sends by itself it may look
-	// at late, when somebody has written into the file again.
-	busy = time.Second
+	// busy is how long after its last change a file is copied when it is sent, if it was there before. What the system sends
+	// by itself it may look at late, when somebody has written into the file again.
+	busy = 2 * time.Second
+	// slowest is how many bytes are written in a second, at least, to a file that is new.
+	slowest = 200 << 20
 )
 
 // signature is what is another one when a file is.
@@ -155,10 +157,19 @@ func (v *version) Info() *file.Info { return &v.info }
 type copied struct{ io.ReaderAt }
 
 func (v *version) Section(at, n int64) *io.SectionReader {
-	if age := time.Duration(time.Now().UnixNano() - v.sign.modified); age >= 0 && age < busy {
+	if v.busy() {
 		return io.NewSectionReader(copied{v.File}, at, n)
 	}
 	return io.NewSectionReader(v.File, at, n)
+}
+
+// busy reports whether the file was written into of late, other than when it was made.
+func (v *version) busy() bool {
+	if age := time.Duration(time.Now().UnixNano() - v.sign.modified); age < 0 || age >= busy {
+		return false
+	}
+	made, ok := born(v.File)
+	return !ok || time.Duration(v.sign.modified-made) > settles/2+time.Duration(v.sign.size)*time.Second/slowest
 }
 
 func (v *version) Check() error {
