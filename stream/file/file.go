@@ -28,7 +28,8 @@ type Entry struct {
 type File interface {
 	// Info is lent until Close.
 	Info() *Info
-	// Section is n bytes from at on. Where its Outer is an *os.File, the system may send them without their being read.
+	// Section is n bytes from at on. Where its Outer is a syscall.Conn, as an *os.File is, the system may send them without
+	// their being read.
 	Section(at, n int64) *io.SectionReader
 	// Check is nil as long as all that was read is of this version, and else [ErrChanged]: somebody has written into the
 	// file. One that was replaced, or deleted, stays what it was to who has it open.

@@ -9,7 +9,8 @@ import (
 var sendBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // Send writes all of r to w, which is a Stream or stands for one. Where w is an io.ReaderFrom that is left to it: an
-// engine may have the system send a part of a file, r then being an *io.SectionReader of an *os.File.
+// engine may have the system send a part of a file, r then being an *io.SectionReader of what is a syscall.Conn, as an
+// *os.File is.
 func Send(w io.Writer, r io.Reader) (int64, error) {
 	if to, ok := w.(io.ReaderFrom); ok {
 		return to.ReadFrom(r)
