@@ -71,13 +71,14 @@ type Port interface {
 
 // The errors of ports, besides those that refuse.
 var (
-	ErrNotFound = errors.New("there is no such file")
-	ErrExists   = errors.New("there is one of that name")
-	ErrChanged  = errors.New("the file has changed")
-	ErrNotEmpty = errors.New("the folder is not empty")
-	ErrFull     = errors.New("there is no room left")
-	ErrLong     = errors.New("there is too much in the folder to be listed")
-	ErrBusy     = errors.New("too many files are waited for")
+	ErrNotFound  = errors.New("there is no such file")
+	ErrForbidden = errors.New("the system does not allow it")
+	ErrExists    = errors.New("there is one of that name")
+	ErrChanged   = errors.New("the file has changed")
+	ErrNotEmpty  = errors.New("the folder is not empty")
+	ErrFull      = errors.New("there is no room left")
+	ErrLong      = errors.New("there is too much in the folder to be listed")
+	ErrBusy      = errors.New("too many files are waited for")
 )
 
 // Valid reports whether a name is one of the protocol: elements with a slash between them, none of which is empty, "."
