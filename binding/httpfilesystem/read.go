@@ -40,24 +40,27 @@ func (q *request) get(ctx context.Context) error {
 			}
 		}
 	}
-	now := f.Info()
-	h := make(web.Header, 0, 8) // what others add has room
-	if found != fails {
-		h = append(h, web.Field{Name: "content-type", Value: now.Type}, web.Field{Name: "etag", Value: quoted(now.Tag)})
-		if !now.Modified.After(time.Now()) {
-			h = append(h, web.Field{Name: "last-modified", Value: now.Modified.UTC().Format(http.TimeFormat)})
-		}
+	if found == fails {
+		return q.answer(0, nil, errCondition)
 	}
+	h := about(f.Info())
 	if waited > 0 {
 		h = append(h, web.Field{Name: "preference-applied", Value: "wait=" + strconv.Itoa(int(waited/time.Second))})
 	}
-	switch found {
-	case unchanged:
+	if found == unchanged {
 		return q.x.Respond(&web.Response{Status: 304, Header: h, Length: -1})
-	case fails:
-		return web.Reply(q.x, 412, h, nil)
 	}
 	return q.content(f, h)
+}
+
+// about is what the head of an answer says of a version.
+func about(now *file.Info) web.Header {
+	h := make(web.Header, 0, 8) // what others add has room
+	h = append(h, web.Field{Name: "content-type", Value: now.Type}, web.Field{Name: "etag", Value: quoted(now.Tag)})
+	if !now.Modified.After(time.Now()) {
+		h = append(h, web.Field{Name: "last-modified", Value: now.Modified.UTC().Format(http.TimeFormat)})
+	}
+	return h
 }
 
 // content answers with the content of a file, which h tells of.
