@@ -258,7 +258,7 @@ func TestFilesOfOthers(t *testing.T) {
 	s := shelve(t, map[string]string{"a.txt": "0123456789", "big.bin": string(noise(1 << 20)), "empty.txt": ""})
 	port := freePort(t)
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf(`daemon off; pid nginx.pid; error_log stderr; worker_processes 1; user root;
+	write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf(`daemon off; master_process off; pid nginx.pid; error_log stderr;
 events {}
 http { access_log off; types { text/plain txt; } default_type application/octet-stream; max_ranges 1; if_modified_since before;
  client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
