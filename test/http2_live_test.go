@@ -16,6 +16,7 @@ import (
 func lasting(t testing.TB, name string) (b *backend, begun, release chan bool) {
 	begun, release = make(chan bool, 100), make(chan bool)
 	b = newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex() // else it reads the body before it answers
 		switch r.URL.Path {
 		case "/slow":
 			io.WriteString(w, name+", half, ")

@@ -120,7 +120,7 @@ type heard struct {
 	fields   []hpack.HeaderField
 	data     []byte
 	code     http2.ErrCode // of RST_STREAM and GOAWAY
-	last     uint32        // of GOAWAY
+	last     uint32        // of GOAWAY; of WINDOW_UPDATE the increment
 	settings map[http2.SettingID]uint32
 }
 
@@ -225,6 +225,8 @@ func (k *talker) listen() {
 				k.fr.WriteSettingsAck()
 				k.mu.Unlock()
 			}
+		case *http2.WindowUpdateFrame:
+			h.last = f.Increment
 		case *http2.PingFrame:
 			h.data = bytes.Clone(f.Data[:])
 		}
