@@ -37,14 +37,40 @@
 // still, pause the same for an answer whose length was not said, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
 // without using it, answer how long a server may think.
 //
-// HTTP/2 is not built yet. A client that has agreed on it (ALPN) is told to take HTTP/1.1, and its preface in the clear is
-// answered by 505. A tls server in front is best told alpn: [ http/1.1 ], for else it agrees on what its client likes best.
+// # Versions
+//
+// HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken on both sides, each side as it agrees with its own peer: what comes by one goes
+// on by another, trailers, interim answers (1xx) and tunnels too. A WebSocket is an upgrade in HTTP/1.1 and an extended
+// CONNECT in HTTP/2 (RFC 8441); conditions see a GET with upgrade: websocket either way.
+//
+//	                 over TLS                       in the clear
+//	server           what alpn was agreed on;       what the client begins with: HTTP/1.1, or the preface of HTTP/2;
+//	                 without, HTTP/1.1              a whole request with upgrade: h2c is answered by HTTP/2
+//	client           what alpn was agreed on;       HTTP/1.1, but HTTP/2 if versions has nothing else
+//	                 without, HTTP/1.1
+//	versions: [h2]   HTTP/2 in any case             HTTP/2 in any case
+//
+// A client of a server that has agreed on a version which is not among versions is told so where it can be (GOAWAY with
+// HTTP_1_1_REQUIRED) and let go; a preface where HTTP/2 is not spoken is answered by 505.
+//
+// On a connection of HTTP/2 a server takes as many streams at a time as the limit streams says, and a client gives a server as many
+// as that takes: beyond, it opens another connection, of which there are as many as the limit pool says. Priorities are
+// ignored; streams with something to send take turns, a frame each. Nothing is pushed, and who pushes is let go. A request that
+// a server has refused to look at (REFUSED_STREAM, or beyond the last stream of its GOAWAY) is sent again on another connection, if
+// its head is all of it.
+//
+// A connection holds no more than this, whatever its peer does: a head of the limit head for each stream (431 beyond, and
+// the connection ends with ENHANCE_YOUR_CALM when a block goes on and on), bodies of the limit window in all and 1 MiB more, what is
+// to be sent to a peer that does not read, 1 MiB, and a buffer of 32 KiB for each answer that waits for its client. All connections
+// hold bodies of the limit bodies and 64 KiB for each. A peer that makes work to no purpose is let go with ENHANCE_YOUR_CALM: one that begins a
+// thousand streams in vain, by resetting them or for their faults, or sends twenty thousand frames that carry nothing, such as PING,
+// SETTINGS and empty DATA; a tenth of the one, and half of the other, is forgotten in a second.
 //
 // # Different from zilla
 //
 //   - Every line of a header is kept, not the last one alone, trailers are passed on, and so are interim answers (1xx).
 //   - After an upgrade was asked for, what follows waits for the 101. A wish to go on in another version of HTTP (h2c) is
-//     not passed on, for what came then would pass by routes and guards.
+//     taken or ignored, but not passed on, for what came then would pass by routes and guards.
 //   - All patterns of credentials are tried, not the first one alone; a Basic password may have spaces, and the name of a
 //     scheme any case. An answer 401 says by www-authenticate what is wanted.
 //   - What a route captures for one request is never that of another one. In a pattern all is literal but * and {name}. A
@@ -56,4 +82,7 @@
 //     ends with its connection.
 //   - access-control: {} is the policy same-origin.
 //   - There are limits to the time that everything may take.
+//   - HTTP/2 is that of RFC 9113: padding is not part of a body, requests have trailers, GOAWAY tells the true last stream, and a
+//     client that is asked to leave may finish what goes on. Windows are 64 KiB at the beginning, and grow. Upgrade: h2c is
+//     taken by a server, and not offered by a client.
 package http

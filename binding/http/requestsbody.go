@@ -34,6 +34,7 @@ func newLookedAt(ctx context.Context, c model.Coder, r *web.Request, x web.Serve
 func (x *lookedAt) Read(p []byte) (int, error)               { return x.body.read(p) }
 func (x *lookedAt) WriteTo(w io.Writer) (n int64, err error) { return x.body.writeTo(w) }
 func (x *lookedAt) StopRead()                                { x.body.stop() }
+func (x *lookedAt) ReadFrom(r io.Reader) (int64, error)      { return web.Send(x.Served, r) }
 
 // Buffered is how much of the body is at hand.
 func (x *lookedAt) Buffered() int {

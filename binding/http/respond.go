@@ -37,6 +37,9 @@ func (w *responder) around(x web.Served) web.Served {
 	return w
 }
 
+// ReadFrom lets engines send files as they do without a responder.
+func (w *responder) ReadFrom(r io.Reader) (int64, error) { return web.Send(w.Served, r) }
+
 // Respond is part of web.Served.
 func (w *responder) Respond(r *web.Response) error {
 	if !r.Final() {

@@ -5,7 +5,9 @@ package all
 import (
 	_ "gozilla/binding/echo"
 	_ "gozilla/binding/fan"
+	_ "gozilla/binding/filesystem"
 	_ "gozilla/binding/http"
+	_ "gozilla/binding/httpfilesystem"
 	_ "gozilla/binding/proxy"
 	_ "gozilla/binding/tcp"
 	_ "gozilla/binding/tls"

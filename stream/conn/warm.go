@@ -1,6 +1,9 @@
 package conn
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // The work that begins a connection, a dial or a handshake, takes a large stack for a moment, and a new goroutine gets
 // there by copying its stack again and again, which costs a handshake a twentieth of its time. So the goroutines that do
@@ -16,8 +19,19 @@ var (
 	warmSlots = make(chan struct{}, warmMost)
 )
 
+// cold is that no goroutine stays.
+var cold atomic.Bool
+
+// Cold says whether each Briefly is to begin a goroutine of its own. That is for tests in a bubble of testing/synctest, where
+// one that waits for others to come from anywhere would hold up the time.
+func Cold(yes bool) { cold.Store(yes) }
+
 // Briefly runs f, which takes a large stack, on a goroutine that ends soon after f.
 func Briefly(f func()) {
+	if cold.Load() {
+		go f()
+		return
+	}
 	select {
 	case warmJobs <- f:
 	default:

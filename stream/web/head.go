@@ -13,7 +13,7 @@ import (
 type Field = http1.Field
 
 // Header is the lines of a header or a trailer, in the order in which they came, repeats included. It never holds host,
-// content-length, transfer-encoding, connection, te, trailer, expect and upgrade: Request and Response say what they
+// content-length, transfer-encoding, connection, te, expect and upgrade: Request and Response say what they
 // said.
 type Header []Field
 

@@ -12,7 +12,7 @@ import (
 // Calls block, which is the back-pressure. One goroutine may read while another writes; no more than that.
 //
 // The streams of engines are also io.WriterTo: pieces go on as they arrive, uncopied, and the writer is flushed before
-// each wait. So io.Copy is the fast way.
+// each wait. So io.Copy is the fast way. Some are io.ReaderFrom too, and send files: see [Send].
 type Stream interface {
 	// Read gives io.EOF at the true end of the body, and another error if it was cut off. Either stays: a Read of no bytes
 	// gives it again, and nil while there is none.

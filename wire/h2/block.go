@@ -104,3 +104,6 @@ func AppendPath(dst []byte, v string) []byte {
 	}
 	return appendNamed(dst, literal, 4, v)
 }
+
+// AppendTableSize appends a dynamic table size update, which begins a block (RFC 7541, 6.3).
+func AppendTableSize(dst []byte, size int) []byte { return appendNumber(dst, 0x20, 5, size) }

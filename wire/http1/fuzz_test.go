@@ -110,7 +110,7 @@ func FuzzRequest(f *testing.F) {
 		if r.Minor == 0 && r.Authority == "" {
 			again.Authority = ""
 		}
-		again.Minor = r.Minor
+		again.Minor, again.Settings = r.Minor, r.Settings // which are not written again
 		if err := equal(&again, &r); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func sound(m *Message) error {
 	}
 	for _, f := range m.Fields {
 		switch f.Name {
-		case "host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade":
+		case "host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "upgrade", "http2-settings":
 			return fmt.Errorf("%s is passed on", f.Name)
 		}
 		if f.Name != strings.ToLower(f.Name) || f.Value != strings.Trim(f.Value, " \t") {
@@ -203,7 +203,7 @@ func excused(err error, r *Request) error {
 		// schemes. A gateway leaves to the server what its path means (RFC 9110, 4.2.3).
 		return nil
 	case strings.Contains(text, "bad trailer key"):
-		// net/http refuses trailer: content-length. Here trailer is dropped, and so is such a field of a trailer.
+		// net/http refuses trailer: content-length. Here such a field of a trailer is dropped.
 		return nil
 	}
 	return fmt.Errorf("net/http: %w", err)
@@ -233,7 +233,7 @@ func sameFields(std http.Header, head []byte, fields []Field, others ...string) 
 		key := textproto.CanonicalMIMEHeaderKey(f.Name)
 		ours[key] = append(ours[key], f.Value)
 	}
-	drop := append([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade"}, others...)
+	drop := append([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade", "Http2-Settings"}, others...)
 	for _, list := range std["Connection"] {
 		for _, name := range strings.Split(list, ",") {
 			drop = append(drop, textproto.CanonicalMIMEHeaderKey(strings.Trim(name, " \t")))

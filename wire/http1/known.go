@@ -38,16 +38,13 @@ func (h *head) take(name, value string) (kept bool, err error) {
 }
 
 func (h *head) takeSeven(name, value string) (kept bool, err error) {
-	switch name {
-	case "upgrade":
-		if h.protocol == "" { // a server may ignore what is offered (RFC 9110, 7.8), as it does on further lines
-			h.protocol = value
-		}
-		return false, nil
-	case "trailer":
-		return false, nil
+	if name != "upgrade" {
+		return true, nil
 	}
-	return true, nil
+	if h.protocol == "" { // a server may ignore what is offered (RFC 9110, 7.8), as it does on further lines
+		h.protocol = value
+	}
+	return false, nil
 }
 
 // takeFraming refuses the names of framing fields with an underscore: CGI and its heirs take content_length for

@@ -37,7 +37,7 @@ func or(n, otherwise int) int {
 // Message is what the heads of requests and responses have in common.
 type Message struct {
 	// Fields is what is passed on, in its order. It has no host, content-length, transfer-encoding, connection, keep-alive,
-	// proxy-connection, te, trailer, upgrade or http2-settings, nor what connection names. Its memory is reused by the next parse.
+	// proxy-connection, te, upgrade or http2-settings, nor what connection names. Its memory is reused by the next parse.
 	Fields []Field
 
 	Length  int64  // of the body; -1: not known (chunked, or for a response until the end of the connection)

@@ -129,11 +129,8 @@ func (b *block) takeField(name, value string) {
 		case "cookie":
 			b.crumbs++
 		}
-	case len("trailer"):
-		switch name {
-		case "trailer":
-			return
-		case "upgrade":
+	case len("upgrade"):
+		if name == "upgrade" {
 			b.wrong = "there is a field that is about the connection: upgrade"
 			return
 		}
@@ -260,6 +257,10 @@ func (b *block) request(r *web.Request, ended bool) error {
 	}
 	if b.protocol != "" { // as HTTP/1.1 has it, so that nobody need know both ways
 		r.Method = "GET"
+		if b.protocol == "websocket" {
+			r.Header = append(r.Header, web.Field{Name: "sec-websocket-key", Value: web.NewKey()})
+			b.fields = r.Header
+		}
 	}
 	return b.sound(r, tunnel)
 }

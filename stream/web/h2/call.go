@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"gozilla/stream"
@@ -19,7 +21,6 @@ type call struct {
 	ctx    context.Context
 	req    *web.Request
 
-	fields  []web.Field // the array of the header of resp
 	interim []*web.Response
 	count   int // heads that were not final
 	resp    web.Response
@@ -34,7 +35,10 @@ type call struct {
 // begin begins the call on c, at a place that was taken.
 func (y *call) begin(c *Client) error {
 	r := y.req
-	head, err := appendRequest(y.out.head[:0], r)
+	buf := headBuffers.Get().(*[]byte)
+	defer headBuffers.Put(buf)
+	head, err := appendRequest((*buf)[:0], r)
+	*buf = head[:0]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for err == nil && r.Protocol != "" && !c.began && c.fault == nil {
@@ -76,9 +80,13 @@ func (y *call) begin(c *Client) error {
 		}
 		y.sendHead(0)
 	}
+	y.out.head = nil
 	stream.From(y.ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = c.link.Target })
 	return nil
 }
+
+// headBuffers are where heads of requests are made, until they are appended to what a connection sends.
+var headBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // whole reports whether the head of a request is all of it.
 func whole(r *web.Request) bool { return r.Length == 0 && r.Protocol == "" && !r.Tunnel() }
@@ -115,14 +123,14 @@ func (y *call) heads(b *block, ended bool) error {
 		}
 		if y.req.Interim || y.req.Continue && resp.Status == 100 {
 			y.interim = append(y.interim, resp.Clone())
-			y.in.wake.Broadcast()
+			y.in.wake.Signal()
 		}
 		return nil
 	}
-	y.fields, b.fields = b.fields, y.fields[:0]
+	resp.Header = slices.Clone(resp.Header)
 	y.resp, y.final = resp, true
 	y.frame(b, ended)
-	y.in.wake.Broadcast()
+	y.in.wake.Signal()
 	return nil
 }
 
@@ -157,7 +165,6 @@ func (y *call) frame(b *block, ended bool) {
 func (y *call) accepts() {
 	if key := y.req.Header.Get("sec-websocket-key"); key != "" && y.req.Protocol == "websocket" {
 		y.resp.Header.Set("sec-websocket-accept", web.AcceptKey(key))
-		y.fields = y.resp.Header
 	}
 }
 

@@ -53,6 +53,7 @@ type connection struct {
 	last           uint32 // the highest stream that the peer has begun
 	mine           uint32 // the highest one that we have
 	past           recent // streams that are over
+	final          uint32 // the last stream that is looked at, as far as the peer was told
 	fault          error  // ended the connection; nil while it goes on
 	quit           bool   // nothing more is read
 	looked, nudged bool   // for the end of what the peer sends, see again
@@ -75,6 +76,7 @@ func (c *connection) begin(s *stream.Scope, t *conn.Transport, peer telemetry.Si
 	c.t, c.scope, c.limits, c.peer, c.end = t, s, s.Limits(), peer, e
 	c.lanes = map[uint32]*lane{}
 	c.frame, c.first, c.most = wire.FrameSize, wire.WindowSize, 100
+	c.final = wire.MostWindow
 	c.decoder = wire.NewDecoder(c.block.take)
 	c.step = c.steps
 	c.window, c.round = wire.WindowSize, 1
@@ -249,7 +251,7 @@ func (c *connection) wrong(err error) {
 // wrongStream ends a stream whose peer has broken the rules.
 func (c *connection) wrongStream(fault *wire.Fault) {
 	cut := &stream.Cut{By: c.peer, Why: "invalid", Err: fault}
-	if l := c.lanes[fault.Stream]; l != nil {
+	if l := c.lanes[fault.Stream]; l != nil && !l.dead {
 		l.breakOff(cut, fault.Code)
 	} else {
 		c.sayReset(fault.Stream, fault.Code)
@@ -265,10 +267,17 @@ func (c *connection) sayReset(id uint32, code wire.Code) {
 	c.past.resets(id)
 }
 
+// late is that something comes on a stream of which nothing is known any more: the peer may not have known that it is over.
+func (c *connection) late(id uint32) error {
+	c.sayReset(id, wire.StreamClosed)
+	return c.chatter(4)
+}
+
 // goodbye tells the peer that it is the last word.
 func (c *connection) goodbye(last uint32, code wire.Code, text string) {
 	if c.fault == nil {
-		c.out = wire.AppendGoAway(c.room(), last, code, text)
+		c.final = min(c.final, last) // it must not rise (section 6.8)
+		c.out = wire.AppendGoAway(c.room(), c.final, code, text)
 	}
 }
 
@@ -341,10 +350,14 @@ func (c *connection) complete(b *block) error {
 		return c.end.opens(b, ended)
 	case l == nil && c.past.wasReset(id):
 		return nil // it came before the peer knew
+	case l == nil && c.past.forgot(id):
+		return c.late(id)
 	case l == nil && c.past.has(id):
 		return &wire.Fault{Code: wire.StreamClosed, Text: "HEADERS come on a stream that is over"}
 	case l == nil:
 		return &wire.Fault{Code: wire.ProtocolError, Text: "the numbers of streams do not rise"}
+	case l.left, l.in.ended && l.out.ended:
+		return &wire.Fault{Code: wire.StreamClosed, Text: "HEADERS come on a stream that is over"}
 	case l.in.ended:
 		return &wire.Fault{Stream: id, Code: wire.StreamClosed, Text: "HEADERS come on a stream that the peer has ended"}
 	}
@@ -371,7 +384,11 @@ func (c *connection) reset(f *wire.Frame) error {
 	switch {
 	case l != nil:
 		early := l.early()
-		l.past = f.Code
+		l.past, l.left = f.Code, true
+		if f.Code == wire.NoError && l.in.ended {
+			l.enough()
+			return nil
+		}
 		l.fail(&stream.Cut{By: c.peer, Why: "rst", Err: codeError(f.Code)})
 		if early {
 			return c.glitch()
@@ -400,6 +417,8 @@ func (c *connection) set(f *wire.Frame) error {
 		}
 		p = rest
 		switch s.ID {
+		case wire.HeaderTableSize:
+			c.shrunk = c.shrunk || s.Value < wire.TableSize
 		case wire.InitialWindow:
 			if err := c.shift(int64(s.Value) - c.first); err != nil {
 				return err
@@ -474,14 +493,20 @@ func (c *connection) look() {
 type recent struct {
 	ids  [64]uint32
 	next int
+	lost uint32 // the highest one that is not among them any more
 }
 
 const resetByUs = 1 << 31 // which no number of a stream has
 
 func (r *recent) add(id uint32) {
-	r.ids[r.next%len(r.ids)] = id
+	at := &r.ids[r.next%len(r.ids)]
+	r.lost = max(r.lost, *at&^resetByUs)
+	*at = id
 	r.next++
 }
+
+// forgot reports whether nothing is known of a stream that may have been among them.
+func (r *recent) forgot(id uint32) bool { return id <= r.lost && !r.has(id) }
 
 func (r *recent) resets(id uint32) {
 	for i := range r.ids {

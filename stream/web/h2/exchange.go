@@ -3,11 +3,11 @@ package h2
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
@@ -15,7 +15,8 @@ import (
 	"gozilla/wire/http1"
 )
 
-// exchange is a stream of a server: a web.Served. Exchanges come from a pool, so that there are few of them, which are warm.
+// exchange is a stream of a server, and the goroutine that serves it: a web.Served. When it is over it waits for another one
+// on its connection, for about a second, because a new goroutine would have to grow its stack first.
 type exchange struct {
 	lane
 	v       *serving
@@ -25,21 +26,46 @@ type exchange struct {
 	refused *http1.Fault
 	facts   facts.Facts
 
-	asked     bool // for the body of a client that waits to be
-	tunnel    bool // both directions are raw
-	cancelled bool // when it was looked at last
-	job       func()
+	asked     bool      // for the body of a client that waits to be
+	waits     bool      // the goroutine waits for an exchange
+	tunnel    bool      // both directions are raw
+	cancelled bool      // when it was looked at last
+	again     chan bool // there is another one, or there will not be
 }
 
-var exchanges sync.Pool
+var exchanges = sync.Pool{New: func() any { return &exchange{} }}
 
-func newExchange() *exchange {
-	if x, ok := exchanges.Get().(*exchange); ok {
-		return x
+// next is an exchange to be started. The lock is held.
+func (v *serving) next() *exchange {
+	n := len(v.idle)
+	if n == 0 {
+		return exchanges.Get().(*exchange)
 	}
-	x := new(exchange)
-	x.job = x.serve
+	x := v.idle[n-1]
+	v.idle[n-1] = nil
+	v.idle = v.idle[:n-1]
+	v.least = min(v.least, n-1)
+	x.waits = true
 	return x
+}
+
+// spare gives back an exchange that was not started. The lock is held.
+func (v *serving) spare(x *exchange) {
+	if !x.waits {
+		exchanges.Put(x)
+		return
+	}
+	x.waits = false
+	v.idle = append(v.idle, x)
+}
+
+// trim ends n of the goroutines that wait for an exchange. The lock is held.
+func (v *serving) trim(n int) {
+	for _, x := range v.idle[:n] {
+		x.again <- false
+	}
+	v.idle = slices.Delete(v.idle, 0, n)
+	v.least = len(v.idle)
 }
 
 // start begins the exchange, whose request is there. The lock is held.
@@ -55,15 +81,33 @@ func (x *exchange) start(v *serving, id uint32) {
 	x.facts.Begin(&x.req, "HTTP/2", nil)
 	x.fields = x.req.Header // which may have grown
 	x.asked, x.tunnel, x.cancelled = false, false, false
-	if !x.req.Continue {
-		x.in.ready = nil
-	} else {
+	v.serves++
+	x.in.ready = nil
+	if x.req.Continue {
 		x.in.ready = x.beforeWait
 	}
-	conn.Briefly(x.job)
+	if x.waits {
+		x.waits = false
+		x.again <- true
+		return
+	}
+	x.again = make(chan bool, 1)
+	go x.run()
 }
 
-// serve is the goroutine of the exchange. It ends with it.
+// run is the goroutine of the exchange. It ends with its connection, or when it was not needed for a while.
+func (x *exchange) run() {
+	for more := true; more; more = <-x.again {
+		x.serve()
+		if !x.end() {
+			break
+		}
+	}
+	x.v, x.c, x.again = nil, nil, nil
+	exchanges.Put(x)
+}
+
+// serve has the exchange served.
 func (x *exchange) serve() {
 	v := x.v
 	var err error
@@ -78,21 +122,23 @@ func (x *exchange) serve() {
 	x.facts.Label(x.scope, &x.req, nil)
 	x.scope.End(err)
 	x.facts.End()
-	x.v, x.refused = nil, nil
+	x.refused = nil
 	clear(x.fields)
+}
+
+// end is the end of the exchange, and reports whether it is to wait for another one.
+func (x *exchange) end() bool {
+	v := x.v
 	v.mu.Lock()
-	x.lane.end()
-	whole := err == nil
-	if whole {
-		v.glitches = max(0, v.glitches-1)
-	}
-	x.lane.c = nil
-	if len(v.lanes) == 0 {
+	defer v.mu.Unlock()
+	if v.serves--; v.serves == 0 {
 		v.empty.Broadcast()
-		v.rests()
 	}
-	v.mu.Unlock()
-	exchanges.Put(x)
+	if v.quit {
+		return false
+	}
+	v.idle = append(v.idle, x)
+	return true
 }
 
 // refuse answers a request that is none.
@@ -119,7 +165,7 @@ func (x *exchange) looks(time.Duration) {
 	case x.scope.Err() != nil:
 		x.cancelled = true
 		x.in.stopped = true
-		x.in.wake.Broadcast()
+		x.in.wake.Signal()
 	}
 	x.tell()
 }
@@ -193,9 +239,7 @@ func (x *exchange) tunnels() bool { return x.facts.Method == "CONNECT" }
 
 // interim appends a head that is not final. The lock is held.
 func (x *exchange) interim(head []byte) {
-	at := len(x.c.grown())
-	x.c.out = append(x.c.out, head...)
-	x.c.out = wire.EndBlock(x.c.out, at, x.id, 0, x.c.frame)
+	x.c.appendBlock(head, x.id, 0)
 	x.out.head = head
 }
 
@@ -208,8 +252,7 @@ func (x *exchange) beforeWait() error {
 		return nil
 	}
 	x.asked = true
-	at := len(v.grown())
-	v.out = wire.EndBlock(wire.AppendStatus(wire.BeginBlock(v.out), 100), at, x.id, 0, v.frame)
+	v.appendBlock(wire.AppendStatus(wire.BeginBlock(nil), 100), x.id, 0)
 	v.flush()
 	return nil
 }
@@ -229,7 +272,8 @@ func (x *exchange) End(trailer web.Header) error {
 	return x.lane.End(trailer)
 }
 
-// finish settles an exchange that its handler has returned from. The error is how it ended.
+// finish settles an exchange that its handler has returned from, and takes it off its connection: what is left to do is of no
+// interest to the client. The error is how it ended.
 func (x *exchange) finish(err error) error {
 	v := x.v
 	v.mu.Lock()
@@ -267,6 +311,13 @@ func (x *exchange) finish(err error) error {
 		x.reset(wire.InternalError)
 	case !x.in.ended: // section 8.1
 		x.reset(wire.NoError)
+	}
+	if err == nil {
+		v.whole()
+	}
+	x.lane.end()
+	if len(v.lanes) == 0 {
+		v.rests()
 	}
 	v.flush()
 	return err

@@ -8,7 +8,7 @@ import (
 
 // floods counts what a peer makes us do to no purpose. Each peer has some of it to spare, which comes back with time.
 type floods struct {
-	glitches int // streams that the peer has begun in vain: reset before they were answered, by itself or for its faults
+	glitches int // streams that the peer has begun in vain, in tenths: reset before they were answered, by itself or for its faults
 	noise    int // frames that carry nothing, each by what it costs
 }
 
@@ -21,11 +21,14 @@ const (
 // glitch takes note of a stream that came to nothing: opening streams to reset them, or to have them reset, costs a peer
 // little and us a lot (CVE-2023-44487, CVE-2025-8671).
 func (f *floods) glitch() error {
-	if f.glitches++; f.glitches > mostGlitches {
+	if f.glitches += 10; f.glitches > 10*mostGlitches {
 		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too many streams come to nothing"}
 	}
 	return nil
 }
+
+// whole takes note of a stream that was of use: ten of them make up for one that was not.
+func (f *floods) whole() { f.glitches = max(0, f.glitches-1) }
 
 // chatter takes note of a frame that carries nothing, such as PING, SETTINGS, PRIORITY, an empty DATA (RFC 9113, section
 // 10.5).
@@ -41,7 +44,7 @@ func (f *floods) useful() { f.noise = max(0, f.noise-2) }
 
 // calm is called about once a second.
 func (f *floods) calm() {
-	f.glitches = max(0, f.glitches-calmGlitches)
+	f.glitches = max(0, f.glitches-10*calmGlitches)
 	f.noise /= 2
 }
 

@@ -44,7 +44,10 @@ func (c *connection) data(f *wire.Frame) error {
 		return &wire.Fault{Code: wire.ProtocolError, Text: "DATA comes on a stream that nobody has begun"}
 	case l == nil || l.in.err != nil || l.in.over:
 		c.giveBack(f.Size)
-		if l == nil && !c.past.wasReset(f.Stream) {
+		if l == nil && c.past.forgot(f.Stream) {
+			return c.late(f.Stream)
+		}
+		if l == nil && !c.past.wasReset(f.Stream) || l != nil && l.left {
 			return &wire.Fault{Stream: f.Stream, Code: wire.StreamClosed, Text: "DATA comes on a stream that is over"}
 		}
 		return c.chatter(1)

@@ -19,6 +19,7 @@ type lane struct {
 	id   uint32
 	who  owner
 	past wire.Code // by which the peer has reset it
+	left bool      // the peer has
 	dead bool      // the peer knows that it is over, by a reset or with the connection
 	open bool      // it counts for the limit on streams
 	in   receiving
@@ -83,7 +84,7 @@ type sending struct {
 
 // begin makes the lane ready for a stream.
 func (l *lane) begin(c *connection, id uint32, who owner) {
-	l.c, l.id, l.who, l.past, l.dead = c, id, who, 0, false
+	l.c, l.id, l.who, l.past, l.left, l.dead = c, id, who, 0, false, false
 	head, ready := l.out.head[:0], l.in.ready
 	l.in = receiving{window: c.in.initial, size: c.in.initial, left: -1, ready: ready}
 	l.out = sending{window: c.first, left: -1, head: head}
@@ -132,8 +133,17 @@ func (l *lane) stopWith(err error) {
 		l.out.err = err
 	}
 	l.c.giveUp(l)
-	l.in.wake.Broadcast()
-	l.out.wake.Broadcast()
+	l.in.wake.Signal()
+	l.out.wake.Signal()
+}
+
+// enough takes note that the peer has said all, and wants no more (section 8.1). What is written from now on is dropped. The
+// lock is held.
+func (l *lane) enough() {
+	l.dead, l.out.none = true, true
+	l.closes()
+	l.c.giveUp(l)
+	l.out.wake.Signal()
 }
 
 // reset tells the peer that the stream is over, unless it knows. The lock is held.
@@ -160,7 +170,7 @@ func (l *lane) look(now time.Duration) {
 	switch {
 	case l.in.since != 0 && l.in.patience != 0 && now-l.in.since > l.in.patience && l.in.err == nil:
 		l.in.err = &stream.Cut{By: c.peer, Why: "slow body"}
-		l.in.wake.Broadcast()
+		l.in.wake.Signal()
 	case l.out.since != 0 && now-l.out.since > c.limits.Body && l.out.err == nil:
 		l.breakOff(&stream.Cut{By: telemetry.Gateway, Why: "slow reader"}, wire.Cancel)
 	}
@@ -250,7 +260,7 @@ func (l *lane) endReceiving(b *block) error {
 	}
 	in.ended = true
 	l.closes()
-	in.wake.Broadcast()
+	in.wake.Signal()
 	return nil
 }
 
@@ -265,6 +275,7 @@ func (l *lane) discard() {
 	if l.in.queued > 0 {
 		l.c.gives(l.in.queued)
 		l.in.queued = 0
+		l.c.flushSoon()
 	}
 }
 
@@ -395,7 +406,7 @@ func (l *lane) WriteTo(w io.Writer) (n int64, err error) {
 func (l *lane) StopRead() {
 	l.c.mu.Lock()
 	l.in.stopped = true
-	l.in.wake.Broadcast()
+	l.in.wake.Signal()
 	l.c.mu.Unlock()
 }
 
@@ -438,8 +449,11 @@ func (l *lane) Write(p []byte) (n int, err error) {
 	l.sendHead(0)
 	for n < len(p) {
 		m := l.grant(len(p) - n)
-		if l.out.err != nil {
+		switch {
+		case l.out.err != nil:
 			return n, l.out.err
+		case l.out.none:
+			return len(p), nil
 		}
 		l.append(p[n : n+m])
 		n += m
@@ -456,10 +470,7 @@ func (l *lane) sendHead(flags wire.Flags) {
 	}
 	c := l.c
 	l.out.held, l.out.begun = false, true
-	at := len(c.room())
-	c.out = append(c.out, l.out.head...)
-	c.out = wire.EndBlock(c.out, at, l.id, flags, c.frame)
-	l.out.at, l.out.round = at, c.round
+	l.out.at, l.out.round = c.appendBlock(l.out.head, l.id, flags), c.round
 	if flags&wire.EndStream != 0 {
 		l.out.ended = true
 		l.closes()
@@ -470,11 +481,11 @@ func (l *lane) sendHead(flags wire.Flags) {
 // says so in out.err.
 func (l *lane) grant(n int) int {
 	c, out := l.c, &l.out
-	for out.err == nil {
+	for out.err == nil && !out.none {
 		switch {
 		case out.window <= 0:
 			c.giveUp(l)
-			if c.flush(); out.window <= 0 && out.err == nil {
+			if c.flush(); out.window <= 0 && out.err == nil && !out.none {
 				l.await()
 			}
 		case out.turn && c.admits(), !out.turn && len(c.queue) == 0 && c.turns == 0 && c.admits():
@@ -494,7 +505,7 @@ func (l *lane) grant(n int) int {
 			out.queued = true
 			c.queue = append(c.queue, l)
 			c.admit()
-			for !out.turn && out.err == nil {
+			for !out.turn && out.err == nil && !out.none {
 				l.await()
 			}
 		}
@@ -558,7 +569,7 @@ func (l *lane) finish(trailer web.Header) error {
 	switch {
 	case out.err != nil:
 		return out.err
-	case out.ended:
+	case out.ended, l.dead:
 		return nil
 	case out.left > 0 && !out.none:
 		out.err = errShort
@@ -567,14 +578,13 @@ func (l *lane) finish(trailer web.Header) error {
 	switch {
 	case len(trailer) > 0:
 		l.sendHead(0)
-		b := c.room()
-		at := len(b)
-		b, err := appendFields(wire.BeginBlock(b), trailer, false)
+		head, err := appendFields(wire.BeginBlock(out.head[:0]), trailer, false)
 		if err != nil {
-			c.out, out.err = b[:at], err
+			out.err = err
 			return err
 		}
-		c.out = wire.EndBlock(b, at, l.id, wire.EndStream, c.frame)
+		out.head = head
+		c.appendBlock(head, l.id, wire.EndStream)
 	case out.held:
 		l.sendHead(wire.EndStream)
 	case out.round == c.round && len(c.out) > 0:

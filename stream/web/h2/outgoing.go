@@ -15,6 +15,7 @@ type outgoing struct {
 	out    []byte     // frames that were not sent yet; nil while there are none
 	buf    *outBuffer // whose array out begins with
 	round  uint64     // counts what was taken from out, so that frames which are still there can be changed
+	shrunk bool       // the peer has made its table of fields smaller
 	window int64      // bytes of DATA that the peer takes on all streams
 
 	queue []*lane // they wait for their turn to append a frame
@@ -43,10 +44,17 @@ func (c *connection) room() []byte {
 	return c.out
 }
 
-// grown is out with room for more.
-func (c *connection) grown() []byte {
-	c.out = c.room()
-	return c.out
+// appendBlock appends a header block, which begins with room for the head of its frame, and tells where it stands in out.
+func (c *connection) appendBlock(block []byte, stream uint32, flags wire.Flags) (at int) {
+	b := c.room()
+	at = len(b)
+	if c.shrunk { // the peer waits to be told that the table, of which we make no use, is empty (RFC 9113, section 4.3.1)
+		c.shrunk = false
+		b = wire.AppendTableSize(append(b, block[:wire.HeadSize]...), 0)
+		block = block[wire.HeadSize:]
+	}
+	c.out = wire.EndBlock(append(b, block...), at, stream, flags, c.frame)
+	return at
 }
 
 // mostBacklog bounds what waits to be sent in answer to a peer that does not read.

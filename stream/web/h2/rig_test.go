@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -195,3 +196,5 @@ func (r *rig) rests() {
 		}
 	})
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

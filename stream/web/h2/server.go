@@ -55,10 +55,14 @@ type serving struct {
 	about  *stream.Info
 	scheme string
 
-	leaving bool // the client was told that there will be an end
-	leftFor int  // looks
-	parted  bool // the client was told which stream is the last
-	empty   sync.Cond
+	leaving bool      // the client was told that there will be an end
+	leftFor int       // looks
+	parted  bool      // the client was told which stream is the last
+	serves  int       // exchanges whose goroutines are at work
+	empty   sync.Cond // there is none
+
+	idle  []*exchange // that wait for something to do
+	least int         // how many have, since they were looked at last
 }
 
 // leavingPing asks a client whether it has seen that we are about to leave.
@@ -97,7 +101,7 @@ func (v *serving) upgraded(r *web.Request, settings []byte) {
 	v.out = v.out[:len(v.out)-wire.HeadSize] // these settings are not acknowledged (RFC 7540, section 3.2.1)
 	v.began = false
 	v.last = 1
-	x := newExchange()
+	x := v.next()
 	x.req = *r
 	x.req.Interim, x.req.Length = true, 0
 	x.start(v, 1)
@@ -132,9 +136,10 @@ func (v *serving) over(err error) error {
 		v.lose(err)
 	}
 	v.quit = true
-	for len(v.lanes) > 0 {
+	for v.serves > 0 {
 		v.empty.Wait()
 	}
+	v.trim(len(v.idle))
 	v.drained()
 	if v.fault == nil || !told {
 		return v.fault
@@ -207,26 +212,31 @@ func (v *serving) looks(now time.Duration) {
 		v.alive.heard()
 	}
 	v.keepAlive(now)
+	v.trim(min(v.least, len(v.idle)))
 }
 
 // opens is part of end.
 func (v *serving) opens(b *block, ended bool) error {
 	v.last = b.stream
 	switch {
-	case v.parted:
-		return nil // the client will know
+	case v.parted: // the client will know; what follows is taken as that of a stream that was reset
+		v.past.resets(b.stream)
+		return v.chatter(1)
 	case v.open >= int(v.limits.Streams), len(v.lanes) >= v.open+2*int(v.limits.Streams): // those that were reset may still have a handler
 		v.sayReset(b.stream, wire.RefusedStream)
 		return v.glitch()
 	}
-	x := newExchange()
+	x := v.next()
 	err := b.request(&x.req, ended)
 	if v.decoder.Large() && b.wrong == "" {
+		if err != nil { // of what is not all known, there may be no request
+			x.req = web.Request{Method: b.method, Authority: b.authority, Path: b.path, Header: b.fields}
+		}
 		err = &http1.Fault{Status: 431, Text: "the head is too long"}
 	}
 	fault, answers := err.(*http1.Fault)
 	if err != nil && !answers {
-		exchanges.Put(x)
+		v.spare(x)
 		v.refuse(err)
 		return err
 	}

@@ -1,0 +1,359 @@
+package filesystem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/file"
+	"gozilla/stream/file/filetest"
+)
+
+func must(t testing.TB, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// read is the content of a file, or why there is none.
+func read(s *server, name string) string {
+	v, err := s.Open(context.Background(), name)
+	if err != nil {
+		return err.Error()
+	}
+	defer v.Close()
+	b, err := io.ReadAll(v.Section(0, v.Info().Size))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// await waits until f says want.
+func await(t *testing.T, want string, f func() string) {
+	t.Helper()
+	for until := time.Now().Add(filetest.Patience); ; {
+		got := f()
+		if got == want {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("it is still %q, not %q", got, want)
+		}
+		time.Sleep(lookEvery / 5)
+	}
+}
+
+// TestRoot has a root that vanishes, comes back, and is exchanged.
+func TestRoot(t *testing.T) {
+	above := t.TempDir()
+	dir := filepath.Join(above, "root")
+	s := serverOf(t, dir, Ignore)
+	unavailable := func() string {
+		_, err := s.Open(t.Context(), "a")
+		var r *stream.Refused
+		if errors.As(err, &r) {
+			return string(r.Reason)
+		}
+		return fmt.Sprint(err)
+	}
+	await(t, "unavailable", unavailable)
+	write(t, dir, "a", "one")
+	await(t, "one", func() string { return read(s, "a") })
+	must(t, os.RemoveAll(dir))
+	await(t, "unavailable", unavailable)
+	write(t, dir, "a", "two")
+	await(t, "two", func() string { return read(s, "a") })
+	write(t, above, "other/a", "three")
+	must(t, os.Rename(dir, filepath.Join(above, "old")), os.Symlink("other", dir))
+	await(t, "three", func() string { return read(s, "a") })
+	must(t, os.Remove(dir), os.Symlink("old", dir))
+	await(t, "two", func() string { return read(s, "a") })
+	must(t, os.Remove(dir))
+	write(t, above, "root", "a file")
+	await(t, "unavailable", unavailable)
+	for _, err := range []error{s.Delete(t.Context(), "a", nil), s.MakeDir(t.Context(), "b/")} {
+		var r *stream.Refused
+		if !errors.As(err, &r) || r.Reason != stream.Unavailable {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}
+
+// TestNoFiles asks for what is there, but is no file.
+func TestNoFiles(t *testing.T) {
+	for _, links := range []Symlinks{Ignore, Follow} {
+		s, dir := serving(t, links)
+		write(t, dir, "a", "a")
+		write(t, dir, unfinished+"x", "half")
+		write(t, dir, unfinished+"dir/x", "half")
+		must(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Mkdir(filepath.Join(dir, "dir"), 0o700))
+		for _, name := range []string{"fifo", "dir", "a/b", unfinished + "x", unfinished + "dir/x", strings.Repeat("x", 5000), strings.Repeat("x/", 3000) + "x"} {
+			if got := read(s, name); got != file.ErrNotFound.Error() {
+				t.Errorf("%.40s: %s", name, got)
+			}
+			_, err := s.Write(t.Context(), name, func(*file.Info) error { return nil })
+			if err != file.ErrNotFound && err != file.ErrExists {
+				t.Errorf("%.40s: %v", name, err)
+			}
+			if err := s.Delete(t.Context(), name, nil); err != file.ErrNotFound {
+				t.Errorf("%.40s: %v", name, err)
+			}
+		}
+		want := []file.Entry{{Name: "a"}, {Name: "dir", Dir: true}}
+		if all, err := s.List(t.Context(), ""); err != nil || !slices.Equal(all, want) {
+			t.Errorf("there is %v, %v", all, err)
+		}
+	}
+}
+
+// TestCheck writes into a file that is open.
+func TestCheck(t *testing.T) {
+	for _, n := range []int{10, hashedMost + 1} {
+		s, dir := serving(t, Ignore)
+		path := write(t, dir, "a", strings.Repeat("a", n))
+		for name, change := range map[string]func(f *os.File) error{
+			"in place": func(f *os.File) error { _, err := f.WriteAt([]byte("b"), int64(n)-1); return err },
+			"appended": func(f *os.File) error { _, err := f.WriteAt([]byte("b"), int64(n)); return err },
+			"cut":      func(f *os.File) error { return f.Truncate(1) },
+		} {
+			v, err := s.version(t.Context(), "a")
+			must(t, err, v.Check())
+			tag := v.info.Tag
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			must(t, err, change(f), f.Close())
+			if err := v.Check(); err != file.ErrChanged {
+				t.Errorf("%d bytes, %s: %v", n, name, err)
+			}
+			must(t, v.Close())
+			v, err = s.version(t.Context(), "a")
+			must(t, err)
+			if v.info.Tag == tag {
+				t.Errorf("%d bytes, %s: the tag is the same", n, name)
+			}
+			v.Close()
+			write(t, dir, "a", strings.Repeat("a", n))
+		}
+		v, err := s.version(t.Context(), "a")
+		must(t, err, os.Rename(write(t, dir, "b", "b"), path), v.Check())
+		v.Close()
+	}
+}
+
+// TestTheSystemMaySend lets it, unless the file has changed of late.
+func TestTheSystemMaySend(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	path := write(t, dir, "a", "a")
+	f := func(want bool) {
+		t.Helper()
+		v, err := s.version(t.Context(), "a")
+		must(t, err)
+		defer v.Close()
+		from, _, _ := v.Section(0, 1).Outer()
+		if _, ok := from.(*os.File); ok != want {
+			t.Errorf("the file is a %T", from)
+		}
+	}
+	f(false)
+	past := time.Now().Add(-time.Minute)
+	must(t, os.Chtimes(path, past, past))
+	f(true)
+}
+
+// TestPermissions are those of the version before.
+func TestPermissions(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	path := write(t, dir, "a", "a")
+	must(t, os.Chmod(path, 0o666))
+	w, err := s.Write(t.Context(), "a", func(*file.Info) error { return nil })
+	must(t, err)
+	_, err = io.WriteString(w, "b")
+	must(t, err)
+	_, err = w.Commit(t.Context())
+	must(t, err, w.Close())
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o666 || read(s, "a") != "b" {
+		t.Errorf("it is %v, %v", info.Mode(), err)
+	}
+	if os.Getuid() == 0 {
+		return // who may do everything
+	}
+	must(t, os.Chmod(path, 0))
+	var r *stream.Refused
+	if _, err = s.Open(t.Context(), "a"); !errors.As(err, &r) || r.Reason != stream.Forbidden {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestLongFolder is one that is not listed.
+func TestLongFolder(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	one := write(t, dir, "a", "a")
+	long := strings.Repeat("x", 240)
+	for i := range namesMost/240 + listStep {
+		must(t, os.Link(one, filepath.Join(dir, fmt.Sprint(i, long))))
+	}
+	if _, err := s.List(t.Context(), ""); err != file.ErrLong {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestTouched is no change for who waits, and leaving is.
+func TestTouched(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	path := write(t, dir, "a", "one")
+	v, err := s.version(t.Context(), "a")
+	must(t, err)
+	defer v.Close()
+	got := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), filetest.Patience)
+	defer cancel()
+	go func() { // ends with what it waits for
+		next, err := v.Newer(ctx)
+		if err == nil {
+			defer next.Close()
+			if next.Info().Size != 5 {
+				err = fmt.Errorf("it has %d bytes", next.Info().Size)
+			}
+		}
+		got <- err
+	}()
+	past := time.Now().Add(-time.Minute)
+	must(t, os.Chtimes(path, past, past))
+	await(t, "1", func() string { s.watch.mu.Lock(); defer s.watch.mu.Unlock(); return fmt.Sprint(len(s.watch.names)) })
+	write(t, dir, "a", "three")
+	must(t, <-got)
+	await(t, "false 0", func() string {
+		s.watch.mu.Lock()
+		defer s.watch.mu.Unlock()
+		return fmt.Sprint(s.watch.running, " ", len(s.watch.names))
+	})
+}
+
+// TestTooManyWaits are refused.
+func TestTooManyWaits(t *testing.T) {
+	w := &watch{look: func(string) signature { return signature{} }}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	over := make(chan error)
+	for i := range watchedMost {
+		go func() { over <- w.await(ctx, fmt.Sprint(i), signature{}) }() // ends with ctx
+	}
+	await(t, fmt.Sprint(watchedMost), func() string { w.mu.Lock(); defer w.mu.Unlock(); return fmt.Sprint(len(w.names)) })
+	if err := w.await(ctx, "another", signature{}); err != file.ErrBusy {
+		t.Errorf("the error is %v", err)
+	}
+	end := errors.New("the end")
+	cancel(end)
+	for range watchedMost {
+		if err := <-over; err != end {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTags are forgotten when there are too many.
+func TestTags(t *testing.T) {
+	var kept tags
+	for i := range 10 * tagsMost {
+		kept.put(&signature{inode: uint64(i)}, fmt.Sprint(i))
+		if tag, ok := kept.find(&signature{inode: 7}); i >= 7 && (!ok || tag != "7") {
+			t.Fatalf("after %d the one that is asked for is %q, %v", i, tag, ok)
+		}
+	}
+	if n := len(kept.new) + len(kept.old); n > tagsMost {
+		t.Errorf("%d are kept", n)
+	}
+}
+
+// TestLinksThatCome puts a link where a folder was, again and again, while somebody reads.
+func TestLinksThatCome(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	outside := t.TempDir()
+	write(t, outside, "a", "secret")
+	write(t, dir, "real/a", "a")
+	write(t, dir, "in/a", "a")
+	must(t, os.Symlink(outside, filepath.Join(dir, "link")))
+	done := make(chan struct{})
+	go func() { // ends with its work
+		defer close(done)
+		for range 300 {
+			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "away"))
+			os.Rename(filepath.Join(dir, "link"), filepath.Join(dir, "in"))
+			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "link"))
+			os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "in"))
+		}
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		r, err := s.location.take()
+		must(t, err)
+		for _, open := range []func() (*os.File, error){
+			func() (*os.File, error) { return s.openBelow(r, "in/a", false) },
+			func() (*os.File, error) { return s.openWalking(r, "in/a") },
+		} {
+			if f, err := open(); err == nil {
+				if b, _ := io.ReadAll(f); string(b) != "a" {
+					t.Errorf("it is %q", b)
+				}
+				f.Close()
+			}
+		}
+		s.location.give(r)
+		if w, err := s.Write(t.Context(), "in/new", func(*file.Info) error { return nil }); err == nil {
+			w.Commit(t.Context())
+			w.Close()
+		}
+		if _, err := os.Lstat(filepath.Join(outside, "new")); err == nil {
+			t.Fatal("a file was written outside of the root")
+		}
+	}
+}
+
+func TestTypes(t *testing.T) {
+	for name, want := range map[string]string{
+		"index.html": "text/html", "a/b.PNG": "image/png", "script.js.map": anyType, "none": anyType, "": anyType, ".": anyType,
+		"a.js": "text/javascript", "a.json": "application/json",
+	} {
+		if got := typeOf(name); got != want {
+			t.Errorf("%s is %s, not %s", name, got, want)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	s, dir := serving(b, Ignore)
+	past := time.Now().Add(-time.Minute)
+	path := write(b, dir, "a/b/c.txt", "hello")
+	must(b, os.Chtimes(path, past, past))
+	time.Sleep(2 * settles)
+	b.ReportAllocs()
+	for b.Loop() {
+		v, err := s.Open(b.Context(), "a/b/c.txt")
+		if err != nil {
+			b.Fatal(err)
+		}
+		v.Section(0, 5)
+		v.Check()
+		v.Close()
+	}
+}

@@ -1,0 +1,215 @@
+package h2_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/web"
+	"gozilla/stream/web/webtest"
+	wire "gozilla/wire/h2"
+)
+
+// TestUnread is bodies that nobody reads: each stream has its window, and others are served.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	for _, o := range over {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		proceed := make(chan struct{})
+		h := r.greeted(o.of(r, server(later(proceed))))
+		const streams = 50
+		first := h.await(wire.Window) // of the connection
+		left := wire.WindowSize + int(first.Number)
+		for i := range uint32(streams) {
+			id := 2*i + 1
+			h.say(post(id, "/later"))
+			for n := 65535; n > 0; {
+				m := min(n, 16384, left)
+				if m == 0 {
+					left += int(h.await(wire.Window).Number)
+					continue
+				}
+				h.say(data(id, strings.Repeat("x", m)))
+				n, left = n-m, left-m
+			}
+		}
+		h.works(1001)
+		if held := r.host.Bodies.Load(); held != streams*65535 {
+			t.Errorf("%s: %d bytes are held", o.name, held)
+		}
+		h.say(data(1, "x")) // which its window does not allow
+		h.hear("1 !FLOW_CONTROL_ERROR")
+		close(proceed)
+		for i := range uint32(streams - 1) {
+			h.say(last(2*i+3, ""))
+		}
+		for range streams - 1 {
+			if got, err := h.event(); !strings.HasSuffix(got, "|65535") {
+				t.Fatalf("%s: heard %q, %v", o.name, got, err)
+			}
+		}
+		h.Close()
+	}
+}
+
+// later reads at /later when it may, and says how much that was.
+func later(proceed chan struct{}) webtest.Func {
+	return func(ctx context.Context, q *web.Request, x web.Served) error {
+		if q.Path != "/later" {
+			return app(ctx, q, x)
+		}
+		select {
+		case <-proceed:
+		case <-ctx.Done():
+		}
+		n, err := io.Copy(io.Discard, x)
+		if err != nil {
+			return err
+		}
+		return web.Reply(x, 200, nil, []byte(itoa(int(n))))
+	}
+}
+
+// TestFirstWindows is what streams are said to have at the beginning, by the limits.
+func TestFirstWindows(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		streams, window int
+		initial, grows  uint32 // by which that of the connection grows at once
+	}{
+		{100, 16 << 20, 65535, 1<<20 - 65535}, {100, 100_000, 1000, 100_000 - 65535}, {4, 65535, 16383, 0}, {10, 1, 1, 0},
+	} {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		r.host.Limits.Streams, r.host.Limits.Window = stream.Count(c.streams), stream.Count(c.window)
+		h := r.greeted(r.pipes(server(app)))
+		f := h.await(wire.Settings)
+		for p := f.Payload; len(p) > 0; {
+			var s wire.Setting
+			s, p, _ = wire.NextSetting(p)
+			if s.ID == wire.InitialWindow && s.Value != c.initial {
+				t.Errorf("%+v: the window is %d", c, s.Value)
+			}
+		}
+		if c.grows > 0 {
+			if f := h.await(wire.Window); f.Stream != 0 || f.Number != c.grows {
+				t.Errorf("%+v: that of the connection grows by %d", c, f.Number)
+			}
+		}
+		h.say(post(1, "/echo"))
+		h.say(data(1, "x"), last(1, ""))
+		h.hear("1" + ok("x"))
+		h.Close()
+	}
+}
+
+// TestBodies is the bound on what all connections hold: one that goes on beyond it is ended, others are not.
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	r := &rig{t, webtest.NewHost()}
+	r.rests()
+	r.host.Limits.Bodies = 100_000
+	proceed := make(chan struct{})
+	d := r.tcp(server(later(proceed)))
+	one, two := r.greeted(d), r.greeted(d)
+	for _, h := range []*hand{one, two} {
+		h.say(post(1, "/later"), bulk(1, 60_000), ping("12345678"))
+		h.hear("pong 12345678")
+	}
+	if held := r.host.Bodies.Load(); held != 120_000 {
+		t.Errorf("%d bytes are held", held)
+	}
+	two.say(post(3, "/later"), bulk(3, 10_000))
+	two.hear("goaway 3 ENHANCE_YOUR_CALM")
+	two.ends("fin")
+	close(proceed)
+	one.say(last(1, ""))
+	one.hear("1" + ok("60000"))
+	one.Close()
+}
+
+// TestGrowth is windows of streams that are read as fast as they come: they grow, within the limits.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		window int
+		most   int // bytes of both streams that may be on their way
+		grows  bool
+	}{
+		{16 << 20, 8 << 20, true},
+		{100*65535 + 500_000, 500_000 + 2*65535, true},
+		{100 * 65535, 2 * 65535, false},
+	} {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		r.host.Limits.Window = stream.Count(c.window)
+		proceed := make(chan struct{})
+		close(proceed)
+		h := r.greeted(r.tcp(server(later(proceed))))
+		windows := map[uint32]int{0: 65535, 1: 65535, 3: 65535}
+		widest := 0
+		update := func(f wire.Frame) {
+			if f.Type == wire.Window {
+				windows[f.Stream] += int(f.Number)
+				widest = max(widest, windows[1]+windows[3])
+			}
+		}
+		h.say(post(1, "/later"), post(3, "/later"))
+		for sent := 0; sent < 30<<20; {
+			id := uint32(1)
+			if windows[3] > windows[1] {
+				id = 3
+			}
+			n := min(windows[id], windows[0], 16384)
+			if n == 0 {
+				f, err := h.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				update(f)
+				continue
+			}
+			h.say(data(id, strings.Repeat("x", n)))
+			windows[0], windows[id], sent = windows[0]-n, windows[id]-n, sent+n
+		}
+		if widest > c.most || c.grows != (widest > 2*65535) {
+			t.Errorf("%+v: the windows were %d wide", c, widest)
+		}
+		h.say(last(1, ""), last(3, ""))
+		for range 2 {
+			if got, err := h.event(); !strings.Contains(got, " 200 ") {
+				t.Errorf("heard %q, %v", got, err)
+			}
+		}
+		h.Close()
+	}
+}
+
+// TestGivenBack is that the window of the connection is given back at once when nobody will read what waits.
+func TestGivenBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.host.Limits.Window, r.host.Limits.Streams, r.host.Limits.Bodies = 65535, 1, 1
+		proceed := make(chan struct{})
+		h := r.patient(r.pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+			<-proceed
+			return app(ctx, q, x)
+		})))
+		h.say(post(1, "/unread"), bulk(1, 60_000))
+		synctest.Wait()
+		began := time.Now()
+		close(proceed)
+		h.hear("1"+ok("unread"), "1 !NO_ERROR")
+		if f := h.await(wire.Window); f.Stream != 0 || f.Number != 60_000 {
+			t.Errorf("the window of %d is opened by %d", f.Stream, f.Number)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+		h.Close()
+	})
+}

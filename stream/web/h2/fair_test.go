@@ -1,0 +1,129 @@
+package h2_test
+
+import (
+	"context"
+	"testing"
+
+	"gozilla/stream/web"
+	"gozilla/stream/web/webtest"
+	wire "gozilla/wire/h2"
+)
+
+// endless answers without end, but for what app answers.
+func endless(ctx context.Context, q *web.Request, x web.Served) error {
+	if q.Path != "/endless" {
+		return app(ctx, q, x)
+	}
+	x.Respond(&web.Response{Status: 200, Length: -1})
+	for b := make([]byte, 20_000); ; {
+		if _, err := x.Write(b); err != nil {
+			return err
+		}
+	}
+}
+
+var wide = wire.Setting{ID: wire.InitialWindow, Value: 1<<31 - 1}
+
+// TestTurns is streams that share the window of the connection, as it opens.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	for _, o := range over {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		h := r.greeted(o.of(r, server(endless)), wide)
+		const streams, frames = 3, 60
+		for i := range uint32(streams) {
+			h.say(get(2*i+1, "/endless"))
+		}
+		h.takes(65535, 16384)
+		shares := map[uint32]int{}
+		for range frames {
+			h.say(window(0, 10_000))
+			for n := 10_000; n > 0; {
+				f := h.await(wire.Data)
+				n -= len(f.Payload)
+				shares[f.Stream] += len(f.Payload)
+			}
+		}
+		for id, n := range shares {
+			if fair := 10_000 * frames / streams; n < fair/2 || n > fair*2 { // who sends for others misses turns
+				t.Errorf("%s: stream %d has got %d bytes of %d", o.name, id, n, 10_000*frames)
+			}
+		}
+		if len(shares) != streams {
+			t.Errorf("%s: %d streams have got something", o.name, len(shares))
+		}
+		h.say(get(1001, "/204"))
+		h.hear("1001 204 server=S")
+		h.Close()
+	}
+}
+
+// TestProgress is big answers side by side, with all windows wide open.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	for _, o := range over {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		h := r.greeted(o.of(r, server(endless)), wide)
+		h.say(window(0, 1<<30), get(1, "/endless"))
+		h.await(wire.Data)
+		h.say(get(3, "/endless"))
+		for h.await(wire.Data).Stream != 3 { // it has come, and from then on both have their turns
+		}
+		got := map[uint32]int{}
+		for all := 0; all < 8<<20; {
+			f := h.await(wire.Data)
+			got[f.Stream] += len(f.Payload)
+			all += len(f.Payload)
+		}
+		if got[1] < 2<<20 || got[3] < 2<<20 {
+			t.Errorf("%s: there came %v", o.name, got)
+		}
+		h.Close()
+	}
+}
+
+// TestOvertaking is a small answer next to big ones that are not read: it waits for no more than what was gathered.
+func TestOvertaking(t *testing.T) {
+	t.Parallel()
+	r := &rig{t, webtest.NewHost()}
+	r.rests()
+	h := r.greeted(r.pipes(server(endless)), wide)
+	h.say(window(0, 1<<30), get(1, "/endless"), get(3, "/endless"))
+	h.await(wire.Data)
+	h.say(get(5, "/"))
+	n := 0
+	for {
+		f, err := h.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Stream == 5 && f.Flags&wire.EndStream != 0 {
+			break
+		}
+		n += f.Size
+	}
+	if n > 1<<20 {
+		t.Errorf("%d bytes came before it", n)
+	}
+	h.Close()
+}
+
+// TestStalled is streams whose windows are closed: they are in nobody's way.
+func TestStalled(t *testing.T) {
+	t.Parallel()
+	for _, o := range over {
+		r := &rig{t, webtest.NewHost()}
+		r.rests()
+		h := r.greeted(o.of(r, server(endless)), wire.Setting{ID: wire.InitialWindow, Value: 1000})
+		for i := range uint32(50) {
+			h.say(get(2*i+1, "/endless"))
+		}
+		h.takes(50*1000, 1000)
+		h.say(window(0, 1<<20), get(1001, "/big"), window(1001, 1<<20))
+		h.takes(40_000, 16384)
+		h.works(1003)
+		h.Close()
+	}
+}
