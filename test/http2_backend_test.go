@@ -226,7 +226,7 @@ func TestHTTP2ServerMostStreams(t *testing.T) {
 // TestHTTP2ServerManners has servers that do not do all that they should, or do it late.
 func TestHTTP2ServerManners(t *testing.T) {
 	t.Run("settings are not acknowledged", func(t *testing.T) {
-		end := h2Server(t, func(k *talker) { k.mute = true; k.serves() })
+		end := h2Server(t, func(k *talker) { k.mute.Store(true); k.serves() })
 		port, g := toH2(t, end)
 		for range 3 {
 			if status, body := asked(t, "GET", port, "/a", ""); status != 200 || body != "/a" {

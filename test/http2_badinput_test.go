@@ -52,15 +52,15 @@ func malformed() (all []offence) {
 	add("an empty name", get("/", "", "b")...)
 	add("a newline in :path", get("/\r\nx-c: d")...)
 	add("a space in :path", get("/a b")...)
-	add("a method that is none", to2("GE T", "/")...)
+	add("a method that is none", fieldsOf("GE T", "/")...)
 	add("another host", get("/", "host", "b.example")...)
-	add("CONNECT with a :path", to2("CONNECT", "/")...)
-	add("content-length without a body", to2("POST", "/", "content-length", "5")...)
-	add("two lengths", to2("POST", "/", "content-length", "0", "content-length", "1")...)
-	add("a length that is no number", to2("POST", "/", "content-length", "+0")...)
+	add("CONNECT with a :path", fieldsOf("CONNECT", "/")...)
+	add("content-length without a body", fieldsOf("POST", "/", "content-length", "5")...)
+	add("two lengths", fieldsOf("POST", "/", "content-length", "0", "content-length", "1")...)
+	add("a length that is no number", fieldsOf("POST", "/", "content-length", "+0")...)
 	body := func(name string, length string, parts ...string) {
 		all = append(all, offence{name: name, stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/", "content-length", length)...)
+			k.asks(1, false, fieldsOf("POST", "/", "content-length", length)...)
 			for i, p := range parts {
 				k.data(1, i == len(parts)-1, []byte(p))
 			}
@@ -71,11 +71,11 @@ func malformed() (all []offence) {
 	body("too long by a piece", "5", "hello", "!")
 	all = append(all,
 		offence{name: "trailers that do not end", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/")...)
+			k.asks(1, false, fieldsOf("POST", "/")...)
 			k.asks(1, false, "x-a", "b")
 		}},
 		offence{name: "a pseudo-header in trailers", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/")...)
+			k.asks(1, false, fieldsOf("POST", "/")...)
 			k.asks(1, true, ":path", "/")
 		}},
 		offence{name: "DATA after the end", stream: http2.ErrCodeStreamClosed, says: func(k *talker) {
@@ -83,11 +83,11 @@ func malformed() (all []offence) {
 			k.data(1, true, []byte("more"))
 		}},
 		offence{name: "an increment of nothing", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			k.window(1, 0)
 		}},
 		offence{name: "a window that is too large", stream: http2.ErrCodeFlowControl, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			k.window(1, 1<<31-1)
 		}},
 		offence{name: "a head that is too large", status: "431", says: func(k *talker) {
@@ -119,7 +119,7 @@ func lost() []offence {
 		{name: "an even stream", conn: protocol, says: raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 2, 0x82)},
 		{name: "RST_STREAM of a stream that never was", conn: protocol, says: raw(http2.FrameRSTStream, 0, 5, 0, 0, 0, 8)},
 		{name: "a short RST_STREAM", conn: size, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			raw(http2.FrameRSTStream, 0, 1, 0)(k)
 		}},
 		{name: "WINDOW_UPDATE of a stream that never was", conn: protocol, says: raw(http2.FrameWindowUpdate, 0, 5, 0, 0, 0, 8)},
@@ -135,7 +135,7 @@ func lost() []offence {
 		{name: "an initial window that is too large", conn: flow, says: raw(http2.FrameSettings, 0, 0, 0, 4, 0x80, 0, 0, 0)},
 		{name: "a frame size that is too small", conn: protocol, says: raw(http2.FrameSettings, 0, 0, 0, 5, 0, 0, 0x3f, 0xff)},
 		{name: "PUSH_PROMISE of a client", conn: protocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			raw(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 1, 0, 0, 0, 2, 0x82)(k)
 		}},
 		{name: "CONTINUATION of nothing", conn: protocol, says: raw(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, 0x82)},
@@ -228,7 +228,7 @@ func TestHTTP2WindowOverflow(t *testing.T) {
 	before := g.peak()
 	for range 10 {
 		k := speaking(t, port)
-		k.asks(1, false, to2("POST", "/stuck")...)
+		k.asks(1, false, fieldsOf("POST", "/stuck")...)
 		for range 4096 { // of 16 KiB: more than all windows grow to
 			if k.try(func() error { return k.fr.WriteData(1, false, make([]byte, 16384)) }) != nil {
 				break
@@ -271,11 +271,11 @@ func TestHTTP2OddClients(t *testing.T) {
 			"another scheme": func(t *testing.T, k *talker) {
 				k.has(1, "200", ":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/")
 			},
-			"OPTIONS *":    func(t *testing.T, k *talker) { k.has(1, "200", to2("OPTIONS", "*")...) },
+			"OPTIONS *":    func(t *testing.T, k *talker) { k.has(1, "200", fieldsOf("OPTIONS", "*")...) },
 			"te: trailers": func(t *testing.T, k *talker) { k.has(1, "200", get("/", "te", "trailers")...) },
 			"padding": func(t *testing.T, k *talker) {
 				k.say(func() error {
-					return k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(to2("POST", "/")...), EndHeaders: true, PadLength: 200})
+					return k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(fieldsOf("POST", "/")...), EndHeaders: true, PadLength: 200})
 				})
 				for sent, window := 0, 65535; sent < 300_000; sent += 257 { // padding counts for windows, which are opened again for it
 					for window < 2*257 {
@@ -328,7 +328,7 @@ func TestHTTP2OddClients(t *testing.T) {
 				k.has(1<<31-1, "200", get("/")...)
 			},
 			"a body of nothing": func(t *testing.T, k *talker) {
-				k.asks(1, false, to2("POST", "/", "content-length", "0")...)
+				k.asks(1, false, fieldsOf("POST", "/", "content-length", "0")...)
 				k.data(1, true, nil)
 				if a := k.hears(1); a.status != "200" {
 					t.Errorf("%q, %v", a.status, a.code)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,6 +52,8 @@ func flooding(t *testing.T, versions string, args ...string) *flooded {
 // honest has clients of both versions served until it is told to stop, each soon.
 func (f *flooded) honest(t *testing.T) (stop func()) {
 	over, done := make(chan bool), make(chan bool)
+	once := sync.OnceFunc(func() { close(over); <-done })
+	t.Cleanup(once)
 	one, two := clientOf(t, false), clientOf(t, true)
 	go func() { // ends when over is closed
 		defer close(done)
@@ -80,7 +83,7 @@ func (f *flooded) honest(t *testing.T) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(over); <-done }
+	return once
 }
 
 // TestHTTP2Floods has clients do what costs a server more than themselves, again and again: they are sent away for it.
@@ -100,16 +103,16 @@ func TestHTTP2Floods(t *testing.T) {
 			return k.fr.WriteRSTStream(stream(i), http2.ErrCodeCancel)
 		}, calm},
 		{"rapid reset of bodies", func(k *talker, i int) error {
-			k.headers(stream(i), false, to2("POST", "/")...)
+			k.headers(stream(i), false, fieldsOf("POST", "/")...)
 			k.fr.WriteData(stream(i), false, []byte("hello"))
 			return k.fr.WriteRSTStream(stream(i), http2.ErrCodeCancel)
 		}, calm},
 		{"resets by too large a window", func(k *talker, i int) error {
-			k.headers(stream(i), false, to2("POST", "/late")...)
+			k.headers(stream(i), false, fieldsOf("POST", "/late")...)
 			return k.fr.WriteWindowUpdate(stream(i), 1<<31-1)
 		}, calm},
 		{"resets by an increment of nothing", func(k *talker, i int) error {
-			k.headers(stream(i), false, to2("POST", "/late")...)
+			k.headers(stream(i), false, fieldsOf("POST", "/late")...)
 			return k.fr.WriteWindowUpdate(stream(i), 0)
 		}, calm},
 		{"resets by DATA after the end", func(k *talker, i int) error {
@@ -118,7 +121,7 @@ func TestHTTP2Floods(t *testing.T) {
 		}, append(calm, http2.ErrCodeStreamClosed)},
 		{"resets by a bad head", func(k *talker, i int) error { return k.headers(stream(i), true, get("/", "X-A", "b")...) }, calm},
 		{"resets by a wrong length", func(k *talker, i int) error {
-			k.headers(stream(i), false, to2("POST", "/late", "content-length", "1")...)
+			k.headers(stream(i), false, fieldsOf("POST", "/late", "content-length", "1")...)
 			return k.fr.WriteData(stream(i), true, []byte("xx"))
 		}, calm},
 		{"PING", func(k *talker, _ int) error { return k.fr.WritePing(false, [8]byte{}) }, calm},
@@ -129,19 +132,19 @@ func TestHTTP2Floods(t *testing.T) {
 		{"unknown frames", func(k *talker, _ int) error { return k.fr.WriteRawFrame(0xee, 0, 0, nil) }, calm},
 		{"WINDOW_UPDATE", func(k *talker, i int) error {
 			if i == 0 {
-				return k.headers(1, false, to2("POST", "/late")...)
+				return k.headers(1, false, fieldsOf("POST", "/late")...)
 			}
 			return k.fr.WriteWindowUpdate(1, 1)
 		}, calm},
 		{"empty DATA", func(k *talker, i int) error {
 			if i == 0 {
-				return k.headers(1, false, to2("POST", "/late")...)
+				return k.headers(1, false, fieldsOf("POST", "/late")...)
 			}
 			return k.fr.WriteData(1, false, nil)
 		}, calm},
 		{"padded DATA", func(k *talker, i int) error {
 			if i == 0 {
-				return k.headers(1, false, to2("POST", "/")...)
+				return k.headers(1, false, fieldsOf("POST", "/")...)
 			}
 			return k.fr.WriteDataPadded(1, false, nil, make([]byte, 1))
 		}, append(calm, http2.ErrCodeFlowControl)},
@@ -179,7 +182,7 @@ func TestHTTP2Floods(t *testing.T) {
 			k := speaking(t, f.port)
 			most := times
 			if c.codes == nil { // it is answered, each time
-				most = 3000
+				most = 500
 			}
 			for n := 0; n < most && k.try(func() error { return c.flood(k, n) }) == nil; n++ {
 			}
@@ -203,7 +206,7 @@ func TestHTTP2Floods(t *testing.T) {
 func TestHTTP2Deaf(t *testing.T) {
 	t.Run("answers to PING", func(t *testing.T) {
 		t.Parallel()
-		f := flooding(t, "http/1.1", limit("body", "1s")...)
+		f := flooding(t, "http/1.1", append(limit("body", "1s"), limit("idle", "2s")...)...)
 		before, stop := f.peak(), f.honest(t)
 		c := dial(t, f.port)
 		c.SetReadBuffer(4096)
@@ -286,7 +289,7 @@ func TestHTTP2Deaf(t *testing.T) {
 		for range 20 {
 			k := speaking(t, f.port)
 			for i := range 100 {
-				k.asks(uint32(2*i+1), false, to2("POST", "/")...)
+				k.asks(uint32(2*i+1), false, fieldsOf("POST", "/")...)
 			}
 			all = append(all, k)
 		}

@@ -116,7 +116,7 @@ func TestHTTP2Change(t *testing.T) {
 			}
 			k.asks(3, true, get("/slow")...)
 			<-begun
-			k.asks(5, false, to2("POST", "/slow")...)
+			k.asks(5, false, fieldsOf("POST", "/slow")...)
 			<-begun
 			stream := uint32(7)
 			ask := func(want string) {
