@@ -58,9 +58,9 @@ func Pages() []component.Page {
 func listPages(w io.Writer) {
 	fmt.Fprint(w, "Pages of the reference, each shown by gozilla docs PAGE:\n\n")
 	for _, p := range Pages() {
-		fmt.Fprintf(w, "  %-12s  %s\n", p.Name, p.Title)
+		fmt.Fprintf(w, "  %-15s  %s\n", p.Name, p.Title)
 	}
-	fmt.Fprintf(w, "  %-12s  %s\n", "schema", "The JSON schema for editors")
+	fmt.Fprintf(w, "  %-15s  %s\n", "schema", "The JSON schema for editors")
 }
 
 func showPage(w io.Writer, name string) error {
@@ -72,12 +72,23 @@ func showPage(w io.Writer, name string) error {
 		return err
 	}
 	var names []string
-	for _, p := range Pages() {
-		if p.Name == name {
-			_, err := w.Write(p.Text())
+	found := false
+	for _, p := range Pages() { // there is a filesystem binding, and a filesystem vault
+		names = append(names, p.Name)
+		if p.Name != name {
+			continue
+		}
+		text := p.Text()
+		if found {
+			text = append([]byte("\n\n"), text...)
+		}
+		if _, err := w.Write(text); err != nil {
 			return err
 		}
-		names = append(names, p.Name)
+		found = true
+	}
+	if found {
+		return nil
 	}
 	if slices.Contains(unbuiltTypes(), name) {
 		return fmt.Errorf("%s is not built yet", name)

@@ -43,7 +43,7 @@ func causeOf(no syscall.Errno, err error) error {
 	case syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG:
 		return file.ErrFull
 	case syscall.EACCES, syscall.EPERM, syscall.EROFS:
-		return &stream.Refused{Reason: stream.Forbidden, Err: err}
+		return file.ErrForbidden
 	}
 	return &stream.Refused{Reason: stream.Unavailable, Err: err}
 }

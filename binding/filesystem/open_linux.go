@@ -18,7 +18,7 @@ const readFlags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.
 var noOpenat2 atomic.Bool
 
 // openBelow opens what is to be read, in one call that neither leaves the root nor follows a link that is to be ignored.
-func (s *server) openBelow(r *root, name string, dir bool) (*os.File, error) {
+func (s *server) openBelow(r *root, name string, dir bool) (*handle, error) {
 	if noOpenat2.Load() {
 		return s.openWalking(r, name)
 	}
@@ -36,9 +36,9 @@ func (s *server) openBelow(r *root, name string, dir bool) (*os.File, error) {
 	switch err {
 	case nil:
 		if dir { // who lists it may have to find what is in it
-			name = filepath.Join(s.location.folder, name)
+			return handleOf(os.NewFile(uintptr(fd), filepath.Join(s.location.folder, name))), nil
 		}
-		return os.NewFile(uintptr(fd), name), nil
+		return &handle{fd: fd}, nil
 	case unix.ENOSYS, unix.EPERM:
 		noOpenat2.Store(true)
 		return s.openWalking(r, name)

@@ -170,7 +170,15 @@ func (s *server) parent(r *root, name string) (in folder, last string, err error
 }
 
 // openWalking opens what is to be read, element by element.
-func (s *server) openWalking(r *root, name string) (*os.File, error) {
+func (s *server) openWalking(r *root, name string) (*handle, error) {
+	f, err := s.openFile(r, name)
+	if err != nil {
+		return nil, err
+	}
+	return handleOf(f), nil
+}
+
+func (s *server) openFile(r *root, name string) (*os.File, error) {
 	if s.follow {
 		if name == "" {
 			name = "."
@@ -204,23 +212,23 @@ func (s *server) openWalking(r *root, name string) (*os.File, error) {
 }
 
 // open opens what is to be read: a regular file, or a folder if the name is that of one.
-func (s *server) open(r *root, name string) (*os.File, fs.FileInfo, error) {
+func (s *server) open(r *root, name string) (*handle, stat, error) {
 	if !isName(name) {
-		return nil, nil, file.ErrNotFound
+		return nil, stat{}, file.ErrNotFound
 	}
 	f, err := s.openBelow(r, strings.TrimSuffix(name, "/"), file.IsDir(name))
 	if err != nil {
-		return nil, nil, cause(err)
+		return nil, stat{}, cause(err)
 	}
-	info, err := f.Stat()
-	if err == nil && (info.IsDir() != file.IsDir(name) || !info.IsDir() && !info.Mode().IsRegular()) {
+	st, err := f.stat()
+	if err == nil && (st.dir != file.IsDir(name) || !st.dir && !st.regular) {
 		err = file.ErrNotFound
 	}
 	if err != nil {
 		f.Close()
-		return nil, nil, cause(err)
+		return nil, stat{}, cause(err)
 	}
-	return f, info, nil
+	return f, st, nil
 }
 
 // isName reports whether a name may be asked for: those of versions that are not whole may not.

@@ -63,7 +63,7 @@ func (s *server) List(ctx context.Context, name string) ([]file.Entry, error) {
 	defer dir.Close()
 	var all []file.Entry
 	for size := 0; ; {
-		found, err := dir.ReadDir(listStep)
+		found, err := dir.f.ReadDir(listStep)
 		for _, d := range found {
 			if e, ok := s.entry(r, name, d); ok {
 				all = append(all, e)

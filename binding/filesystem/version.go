@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -24,9 +23,11 @@ const (
 	settles = 20 * time.Millisecond
 	// patience is how often it is looked whether a file has settled.
 	patience = 10
-	// busy is how long after its last change a file is copied when it is sent. What the system sends by itself it may look
-	// at late, when somebody has written into the file again.
-	busy = time.Second
+	// busy is how long after its last change a file is copied when it is sent, if it was there before. What the system sends
+	// by itself it may look at late, when somebody has written into the file again.
+	busy = 2 * time.Second
+	// slowest is how many bytes are written in a second, at least, to a file that is new.
+	slowest = 200 << 20
 )
 
 // signature is what is another one when a file is.
@@ -43,6 +44,12 @@ func sign(info fs.FileInfo) signature {
 	return s
 }
 
+// stat is what the system tells of an open file.
+type stat struct {
+	signature
+	regular, dir bool
+}
+
 // same reports whether the content of an open file is what it was. A name that the file loses, because another one has
 // taken its place, changes its inode too.
 func (s *signature) same(as *signature) bool {
@@ -51,7 +58,7 @@ func (s *signature) same(as *signature) bool {
 
 // version is an open file: a file.File.
 type version struct {
-	*os.File
+	*handle
 	s    *server
 	name string
 	sign signature
@@ -75,13 +82,13 @@ func (s *server) version(ctx context.Context, name string) (*version, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := s.open(r, name)
+	f, st, err := s.open(r, name)
 	s.location.give(r)
 	if err != nil {
 		return nil, err
 	}
-	v := &version{File: f, s: s, name: name}
-	if err = v.know(ctx, info); err != nil {
+	v := &version{handle: f, s: s, name: name}
+	if err = v.know(ctx, st); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -89,18 +96,18 @@ func (s *server) version(ctx context.Context, name string) (*version, error) {
 }
 
 // know finds out what the version is, once it has settled.
-func (v *version) know(ctx context.Context, info fs.FileInfo) (err error) {
+func (v *version) know(ctx context.Context, st stat) (err error) {
 	for range patience {
-		v.sign = sign(info)
+		v.sign = st.signature
 		if age := time.Duration(time.Now().UnixNano() - v.sign.changed); age < 0 || age >= settles {
-			v.info = file.Info{Type: typeOf(v.name), Size: info.Size(), Modified: info.ModTime()}
+			v.info = file.Info{Type: typeOf(v.name), Size: st.size, Modified: time.Unix(0, st.modified)}
 			if v.info.Tag, err = v.tag(); err != file.ErrChanged {
 				return cause(err)
 			}
 		} else if err = sleep(ctx, settles-age); err != nil {
 			return err
 		}
-		if info, err = v.Stat(); err != nil {
+		if st, err = v.stat(); err != nil {
 			return cause(err)
 		}
 	}
@@ -127,7 +134,7 @@ func (v *version) tag() (string, error) {
 		return tag, nil
 	}
 	h := md5.New()
-	if _, err := io.Copy(h, io.NewSectionReader(v.File, 0, v.sign.size)); err != nil {
+	if _, err := io.Copy(h, io.NewSectionReader(v.handle, 0, v.sign.size)); err != nil {
 		return "", err
 	}
 	if err := v.Check(); err != nil {
@@ -155,18 +162,27 @@ func (v *version) Info() *file.Info { return &v.info }
 type copied struct{ io.ReaderAt }
 
 func (v *version) Section(at, n int64) *io.SectionReader {
-	if age := time.Duration(time.Now().UnixNano() - v.sign.modified); age >= 0 && age < busy {
-		return io.NewSectionReader(copied{v.File}, at, n)
+	if v.busy() {
+		return io.NewSectionReader(copied{v.handle}, at, n)
 	}
-	return io.NewSectionReader(v.File, at, n)
+	return io.NewSectionReader(v.handle, at, n)
+}
+
+// busy reports whether the file was written into of late, other than when it was made.
+func (v *version) busy() bool {
+	if age := time.Duration(time.Now().UnixNano() - v.sign.modified); age < 0 || age >= busy {
+		return false
+	}
+	made, ok := v.born()
+	return !ok || time.Duration(v.sign.modified-made) > settles/2+time.Duration(v.sign.size)*time.Second/slowest
 }
 
 func (v *version) Check() error {
-	info, err := v.Stat()
+	now, err := v.stat()
 	if err != nil {
 		return cause(err)
 	}
-	if now := sign(info); !now.same(&v.sign) {
+	if !now.same(&v.sign) {
 		return file.ErrChanged
 	}
 	return nil

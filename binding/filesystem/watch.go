@@ -157,10 +157,10 @@ func (s *server) look(name string) signature {
 		return signature{}
 	}
 	defer s.location.give(r)
-	f, info, err := s.open(r, name)
+	f, st, err := s.open(r, name)
 	if err != nil {
 		return signature{}
 	}
 	f.Close()
-	return sign(info)
+	return st.signature
 }

@@ -140,8 +140,12 @@ func (w *writer) Commit(ctx context.Context) (*file.Info, error) {
 func (w *writer) put(there bool) error {
 	if !there {
 		err := w.in.Link(w.temp, w.last)
-		if err == nil || errors.Is(err, fs.ErrExist) {
-			return err // the other name goes with Close
+		if err == nil {
+			w.finished = w.in.Remove(w.temp) == nil // now, for it makes another inode of it to the system
+			return nil
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return err
 		}
 		if _, err := w.in.Lstat(w.last); err == nil { // a file system without links
 			return file.ErrExists

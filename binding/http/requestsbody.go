@@ -35,6 +35,7 @@ func (x *lookedAt) Read(p []byte) (int, error)               { return x.body.rea
 func (x *lookedAt) WriteTo(w io.Writer) (n int64, err error) { return x.body.writeTo(w) }
 func (x *lookedAt) StopRead()                                { x.body.stop() }
 func (x *lookedAt) ReadFrom(r io.Reader) (int64, error)      { return web.Send(x.Served, r) }
+func (x *lookedAt) Parted() bool                             { return web.Parted(x.Served) }
 
 // Buffered is how much of the body is at hand.
 func (x *lookedAt) Buffered() int {

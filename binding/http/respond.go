@@ -40,6 +40,9 @@ func (w *responder) around(x web.Served) web.Served {
 // ReadFrom lets engines send files as they do without a responder.
 func (w *responder) ReadFrom(r io.Reader) (int64, error) { return web.Send(w.Served, r) }
 
+// Parted is what the engine knows of the client.
+func (w *responder) Parted() bool { return web.Parted(w.Served) }
+
 // Respond is part of web.Served.
 func (w *responder) Respond(r *web.Response) error {
 	if !r.Final() {

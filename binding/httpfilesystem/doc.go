@@ -29,12 +29,12 @@
 // is refused (400); parts of a path that are empty, . or .. lead nowhere (404), however they are written.
 //
 // A file of more than 16 KiB goes from the disk to the network without being copied where the connection is plain
-// HTTP/1.1 over TCP, unless it was written to within the last second. In that case, over TLS and in other versions of HTTP
-// it is read in pieces. Its last piece is sent when all before is known to be of the version that the etag names: where
-// somebody has written into the file meanwhile, the answer is broken off. What the system still holds, on its way to a
-// client, it holds by the file's own pages: a program that writes into a file that nobody has written to for a second,
-// in place and without cutting it off first, can reach the bytes that a client has yet to take. Replace files by renaming,
-// as a PUT does.
+// HTTP/1.1 over TCP, unless it was there before and was written into within the last two seconds. In that case, over TLS
+// and in other versions of HTTP it is read in pieces. Its last piece is sent when all before is known to be of the version
+// that the etag names: where somebody has written into the file meanwhile, the answer is broken off. What the system still
+// holds, on its way to a client, it holds by the file's own pages: a program that writes into a file that nobody has
+// written into for a while, in place and without cutting it off first, can reach the bytes that a slow client has yet to
+// take, a few megabytes at the most. Replace files by renaming, as a PUT does.
 //
 // # Different from zilla
 //

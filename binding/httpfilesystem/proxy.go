@@ -135,6 +135,7 @@ var statuses = []struct {
 	status int
 }{
 	{file.ErrNotFound, 404},
+	{file.ErrForbidden, 403},
 	{file.ErrExists, 409},
 	{file.ErrNotEmpty, 409},
 	{file.ErrChanged, 412},

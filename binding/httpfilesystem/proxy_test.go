@@ -171,8 +171,13 @@ func TestWaitEnds(t *testing.T) {
 	if rec.HTTP.Path != "/a" {
 		t.Errorf("the record is %+v", rec)
 	}
-	answer := r.sent("GET", "/a", "", "if-none-match", tag, "prefer", "wait=3600")
+	c = r.Dial("north")
+	gwtest.Send(t, c, "GET /a HTTP/1.1\r\nHost: a\r\nPrefer: wait=3600\r\nIf-None-Match: "+tag+"\r\n\r\n")
 	r.opens(3)
+	c.Close()
+	r.RecordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Method == "GET" && rec.HTTP.Status == 304 })
+	answer := r.sent("GET", "/a", "", "if-none-match", tag, "prefer", "wait=3600")
+	r.opens(4)
 	ctx, cancel := context.WithTimeout(t.Context(), gwtest.Patience)
 	defer cancel()
 	r.Drain(ctx)
@@ -252,6 +257,8 @@ func TestVersions(t *testing.T) {
 	for _, size := range []int{1000, 100_000, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := start(t)
+			r.write("a", strings.Repeat("a", size))
+			r.do("HEAD", "/a", "") // takes a while, as the file is new
 			r.write("a", strings.Repeat("a", size))
 			var mu sync.Mutex
 			contents := map[string]string{} // by tag
@@ -361,4 +368,21 @@ func TestExplainAgrees(t *testing.T) {
 			t.Errorf("%s %s goes %v, and is explained as %v", c[0], c[1], went, told)
 		}
 	}
+}
+
+// TestSlowReader gives up a client that takes nothing, and waits for one that takes a little.
+func TestSlowReader(t *testing.T) {
+	root := t.TempDir()
+	r := &rig{t, gwtest.Start(t, serving, gwtest.Env("ROOT", root), gwtest.Limits(func(l *stream.Limits) { l.Body = 2 * time.Second })), root}
+	r.write("a", strings.Repeat("a", 32<<20))
+	r.old("a")
+	c := r.Dial("north")
+	c.SetReadBuffer(64 << 10)
+	gwtest.Send(t, c, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+	rec := r.RecordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Status == 200 })
+	if rec.By != "gateway" || rec.Reason != "slow reader" || rec.Sent == 0 || rec.Sent >= 32<<20 {
+		t.Errorf("the record is %+v", rec)
+	}
+	gwtest.Send(t, r.Dial("north"), "GET /a HTTP/1.1\r\nHost: a\r\n\r\n") // and is left to the end of the gateway
+	r.opens(2)
 }

@@ -40,24 +40,27 @@ func (q *request) get(ctx context.Context) error {
 			}
 		}
 	}
-	now := f.Info()
-	h := make(web.Header, 0, 8) // what others add has room
-	if found != fails {
-		h = append(h, web.Field{Name: "content-type", Value: now.Type}, web.Field{Name: "etag", Value: quoted(now.Tag)})
-		if !now.Modified.After(time.Now()) {
-			h = append(h, web.Field{Name: "last-modified", Value: now.Modified.UTC().Format(http.TimeFormat)})
-		}
+	if found == fails {
+		return q.answer(0, nil, errCondition)
 	}
+	h := about(f.Info())
 	if waited > 0 {
 		h = append(h, web.Field{Name: "preference-applied", Value: "wait=" + strconv.Itoa(int(waited/time.Second))})
 	}
-	switch found {
-	case unchanged:
+	if found == unchanged {
 		return q.x.Respond(&web.Response{Status: 304, Header: h, Length: -1})
-	case fails:
-		return web.Reply(q.x, 412, h, nil)
 	}
 	return q.content(f, h)
+}
+
+// about is what the head of an answer says of a version.
+func about(now *file.Info) web.Header {
+	h := make(web.Header, 0, 8) // what others add has room
+	h = append(h, web.Field{Name: "content-type", Value: now.Type}, web.Field{Name: "etag", Value: quoted(now.Tag)})
+	if !now.Modified.After(time.Now()) {
+		h = append(h, web.Field{Name: "last-modified", Value: now.Modified.UTC().Format(http.TimeFormat)})
+	}
+	return h
 }
 
 // content answers with the content of a file, which h tells of.
@@ -133,8 +136,15 @@ func mixed(err error) error {
 // errWaited is that a client has waited as long as it wanted to.
 var errWaited = errors.New("nothing has changed")
 
+// lookEvery is how often it is looked whether a client still waits.
+const lookEvery = 2 * time.Second
+
+// errLook is that it is time for that.
+var errLook = errors.New("does the client still wait?")
+
 // await waits until a client that has a version of a file can get another one, and gives that; or the same if it has
-// waited long enough, or if the gateway is about to end. waited becomes 0 if it is not waited at all.
+// waited long enough, if it has ended its side of the connection, as one does that is gone, or if the gateway is about to
+// end. waited becomes 0 if it is not waited at all.
 func (q *request) await(ctx context.Context, f file.File, waited *time.Duration) (file.File, verdict, error) {
 	until, cancel := context.WithTimeoutCause(ctx, *waited, errWaited)
 	defer cancel()
@@ -142,7 +152,7 @@ func (q *request) await(ctx context.Context, f file.File, waited *time.Duration)
 	defer leave(nil)
 	defer stream.From(ctx).OnLeave(func() { leave(errWaited) })()
 	for {
-		next, err := f.Newer(until)
+		next, err := q.newer(until, f)
 		switch {
 		case errors.Is(err, errWaited):
 			return f, unchanged, nil
@@ -156,6 +166,21 @@ func (q *request) await(ctx context.Context, f file.File, waited *time.Duration)
 		f = next
 		if found := judge(q.Header, f.Info(), true); found != unchanged {
 			return f, found, nil
+		}
+	}
+}
+
+// newer waits for another version until it is time to look after the client.
+func (q *request) newer(ctx context.Context, f file.File) (file.File, error) {
+	for {
+		soon, cancel := context.WithTimeoutCause(ctx, lookEvery, errLook)
+		next, err := f.Newer(soon)
+		cancel()
+		switch {
+		case !errors.Is(err, errLook):
+			return next, err
+		case web.Parted(q.x):
+			return nil, errWaited
 		}
 	}
 }

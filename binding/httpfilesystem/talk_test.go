@@ -31,7 +31,7 @@ func plant(t *testing.T, a *gwtest.Archive) string {
 			continue
 		}
 		name, target, link := strings.Cut(name, " -> ")
-		name = filepath.Join(dir, "root", name)
+		name = filepath.Join(dir, "www", name)
 		err := os.MkdirAll(filepath.Dir(name), 0o755)
 		switch {
 		case err == nil && link:
@@ -45,7 +45,7 @@ func plant(t *testing.T, a *gwtest.Archive) string {
 			t.Fatal(err)
 		}
 	}
-	return filepath.Join(dir, "root")
+	return filepath.Join(dir, "www")
 }
 
 // tree is what is in a folder, as an archive has it.

@@ -53,7 +53,7 @@ func (t *target) valid() bool {
 // Why a request has no name of a file.
 var (
 	errEscape = errors.New("the path has an escape that is none, or that stands for a slash, a backslash or a NUL")
-	errPath   = errors.New("the path has parts that are empty, or . or ..")
+	errPath   = errors.New("the path has .. or . in it, or an empty part")
 )
 
 // name is the file or folder that the target is for a path that the condition holds for.

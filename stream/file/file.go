@@ -28,7 +28,8 @@ type Entry struct {
 type File interface {
 	// Info is lent until Close.
 	Info() *Info
-	// Section is n bytes from at on. Where its Outer is an *os.File, the system may send them without their being read.
+	// Section is n bytes from at on. Where its Outer is a syscall.Conn, as an *os.File is, the system may send them without
+	// their being read.
 	Section(at, n int64) *io.SectionReader
 	// Check is nil as long as all that was read is of this version, and else [ErrChanged]: somebody has written into the
 	// file. One that was replaced, or deleted, stays what it was to who has it open.
@@ -70,13 +71,14 @@ type Port interface {
 
 // The errors of ports, besides those that refuse.
 var (
-	ErrNotFound = errors.New("there is no such file")
-	ErrExists   = errors.New("there is one of that name")
-	ErrChanged  = errors.New("the file has changed")
-	ErrNotEmpty = errors.New("the folder is not empty")
-	ErrFull     = errors.New("there is no room left")
-	ErrLong     = errors.New("there is too much in the folder to be listed")
-	ErrBusy     = errors.New("too many files are waited for")
+	ErrNotFound  = errors.New("there is no such file")
+	ErrForbidden = errors.New("the system does not allow it")
+	ErrExists    = errors.New("there is one of that name")
+	ErrChanged   = errors.New("the file has changed")
+	ErrNotEmpty  = errors.New("the folder is not empty")
+	ErrFull      = errors.New("there is no room left")
+	ErrLong      = errors.New("there is too much in the folder to be listed")
+	ErrBusy      = errors.New("too many files are waited for")
 )
 
 // Valid reports whether a name is one of the protocol: elements with a slash between them, none of which is empty, "."

@@ -222,6 +222,9 @@ func (x *recordedServed) Respond(r *Response) error {
 	return err
 }
 
+// Parted is what the engine knows of the client.
+func (x *recordedServed) Parted() bool { return Parted(x.served) }
+
 // recordedOpened is an exchange that was sought.
 type recordedOpened struct {
 	recorded

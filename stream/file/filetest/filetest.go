@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"gozilla/stream"
 	"gozilla/stream/file"
+	"gozilla/telemetry"
 )
 
 // Patience bounds everything that must happen, however slow the machine.
@@ -40,7 +42,10 @@ func Run(t *testing.T, begin func(t *testing.T) file.Port) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), Patience)
 			defer cancel()
-			c.run(&rig{T: t, ctx: ctx, port: begin(t)})
+			host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 10, false))
+			scope := stream.Begin(stream.WithHost(ctx, host), &stream.Node{Name: "client"})
+			defer scope.End(nil)
+			c.run(&rig{T: t, ctx: scope, port: begin(t)})
 		})
 	}
 }
@@ -274,6 +279,10 @@ func (r *rig) tags() {
 			seen[tag] = n
 			if got := r.opens("a").Info().Tag; got != tag {
 				r.Errorf("the tag of %d bytes is %s, and was %s", n, got, tag)
+			}
+			made := r.put(fmt.Sprint(n, last), strings.Repeat("x", n-1)+last)
+			if got := r.opens(fmt.Sprint(n, last)).Info().Tag; got != made {
+				r.Errorf("the tag of %d bytes that were not there is %s, and was %s", n, got, made)
 			}
 		}
 	}

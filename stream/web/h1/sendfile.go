@@ -11,7 +11,7 @@ import (
 // sendfileLeast is how much the system is asked to send by itself: less goes faster together with the head.
 const sendfileLeast = 16 << 10
 
-// ReadFrom is part of io.ReaderFrom. A part of a file, an *io.SectionReader of an *os.File, goes out without being read
+// ReadFrom is part of io.ReaderFrom. A part of a file, an *io.SectionReader of an *os.File or the like, goes out without being read
 // where the connection is a socket and the length of the body was said.
 func (x *exchange) ReadFrom(r io.Reader) (int64, error) { return x.out.ReadFrom(r) }
 

@@ -41,12 +41,16 @@ func (y *call) begin(c *Client) error {
 	*buf = head[:0]
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for err == nil && r.Protocol != "" && !c.began && c.fault == nil {
+	if err == nil && r.Protocol != "" { // what the server takes is among its settings
 		c.flush()
-		c.settles.Wait()
+		for !c.began && c.fault == nil && y.ctx.Err() == nil {
+			c.settles.Wait()
+		}
 	}
 	switch {
 	case err != nil:
+	case r.Protocol != "" && y.ctx.Err() != nil:
+		err = context.Cause(y.ctx)
 	case c.away || c.fault != nil:
 		err = ErrLeft
 	case r.Protocol != "" && !c.connects:
@@ -69,7 +73,7 @@ func (y *call) begin(c *Client) error {
 	}
 	y.out.head, y.out.held = head, true
 	y.out.left = r.Length
-	y.in.patience = c.limits.Pause
+	y.in.patience, y.in.early = c.limits.Pause, true
 	y.count, y.final, y.asked, y.late = 0, false, 0, false
 	if whole(r) {
 		y.sendHead(wire.EndStream)
@@ -128,7 +132,7 @@ func (y *call) heads(b *block, ended bool) error {
 		return nil
 	}
 	resp.Header = slices.Clone(resp.Header)
-	y.resp, y.final = resp, true
+	y.resp, y.final, y.in.early = resp, true, false
 	y.frame(b, ended)
 	y.in.wake.Signal()
 	return nil
@@ -331,6 +335,9 @@ func (y *call) leave() {
 
 // fault is what the server did wrong. The lock is held.
 func (y *call) fault() error {
+	if y.in.err == nil {
+		return nil
+	}
 	var cut *stream.Cut
 	if errors.As(y.in.err, &cut) && cut.By == telemetry.Server && y.c.fault == nil && y.past == 0 && y.ctx.Err() == nil {
 		return cut

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Client struct {
 
 	// What follows is guarded by the lock of the connection.
 	taken   int           // places that no exchange has begun at yet
+	fresh   bool          // no place was taken yet: there is one, also when the gateway leaves already
 	leaves  bool          // no place is to be had any more
 	away    bool          // the server takes no more exchanges
 	told    bool          // the pool knows
@@ -55,7 +57,7 @@ func NewClient(pool Pool, l Link) *Client {
 	c.tally.Begin(l.Scope)
 	t.Count(&c.tally)
 	c.connection.begin(l.Scope, t, telemetry.Server, c)
-	c.settles.L = &c.mu
+	c.settles.L, c.fresh = &c.mu, true
 	c.idle = l.Scope.Host().Sweeper.Now()
 	t.Watch(c.look)
 	t.Expect(c.limits.HeadTime)
@@ -77,7 +79,7 @@ func (c *Client) run() {
 	case c.scope.Err() != nil:
 		c.lose(context.Cause(c.scope))
 	case c.fault != nil:
-	case c.why != "":
+	case c.why != "" && c.open == 0:
 		c.lose(stream.ErrOver)
 	case c.t.Late():
 		c.wrong(&wire.Fault{Code: wire.SettingsTimeout, Text: "there were no settings after " + c.limits.HeadTime.String()})
@@ -95,7 +97,7 @@ func (c *Client) run() {
 	c.tellLost()
 	s := c.scope
 	switch {
-	case c.why != "":
+	case c.why != "" && fault == stream.ErrOver:
 		s.Closes(telemetry.Gateway, c.why)
 	case idle && err == io.EOF:
 		s.Closes(telemetry.Server, "fin")
@@ -105,9 +107,9 @@ func (c *Client) run() {
 		fault = nil
 	}
 	c.t.Done()
-	if fault != nil {
+	if told := new(wire.Fault); fault != nil && !errors.As(fault, &told) {
 		conn.Abort(c.link.Conn)
-	} else {
+	} else { // what the server was told is to reach it
 		c.link.Conn.Close()
 	}
 	if fault != nil && s.Err() == nil {
@@ -141,7 +143,7 @@ func (c *Client) retire(why string) {
 
 // rests closes the connection when it is to be and nothing goes on. The lock is held.
 func (c *Client) rests() {
-	if len(c.lanes) > 0 || c.taken > 0 {
+	if len(c.lanes) > 0 || c.taken > 0 || c.fresh {
 		return
 	}
 	c.idle = c.scope.Host().Sweeper.Now()
@@ -165,9 +167,10 @@ func (c *Client) Retire(why string) {
 func (c *Client) Take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leaves || c.fault != nil || c.open+c.taken >= int(min(c.most, 1<<16)) {
+	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= int(min(c.most, 1<<16)) {
 		return false
 	}
+	c.fresh = false
 	c.taken++
 	return true
 }
@@ -210,9 +213,11 @@ func (c *Client) pongs([8]byte)           {}
 func (c *Client) patience() time.Duration { return 0 }
 
 func (c *Client) looks(now time.Duration) {
+	c.settles.Broadcast() // who waits may not want to any more
 	if len(c.lanes) == 0 {
 		c.alive.heard()
 		if c.taken == 0 && now-c.idle > c.limits.Spare {
+			c.fresh = false
 			c.retire("idle timeout")
 		}
 	}

@@ -419,6 +419,10 @@ func (c *connection) set(f *wire.Frame) error {
 		switch s.ID {
 		case wire.HeaderTableSize:
 			c.shrunk = c.shrunk || s.Value < wire.TableSize
+		case wire.EnablePush:
+			if s.Value == 1 && c.odd == 0 { // section 6.5.2
+				return &wire.Fault{Code: wire.ProtocolError, Text: "a server wants to be pushed to"}
+			}
 		case wire.InitialWindow:
 			if err := c.shift(int64(s.Value) - c.first); err != nil {
 				return err

@@ -17,6 +17,8 @@ type hand struct {
 	conn.Conn
 	in     []byte
 	buf    []byte
+	heard  int64 // bytes
+	told   int64
 	table  *wire.Decoder
 	fields string                      // of the block that was decoded last
 	said   map[uint32]*strings.Builder // by the other end, on streams that it has not ended
@@ -58,6 +60,7 @@ func (h *hand) say(frames ...[]byte) {
 	for _, f := range frames {
 		b = append(b, f...)
 	}
+	h.told += int64(len(b))
 	if _, err := h.Write(b); err != nil {
 		h.Fatalf("cannot say %.100q: %v", b, err)
 	}
@@ -75,11 +78,15 @@ func (h *hand) next() (wire.Frame, error) {
 			h.in = h.in[n:]
 			return f, nil
 		}
-		n, err = h.Read(h.buf)
-		if err != nil {
+		if len(h.in) > len(h.buf)/2 {
+			h.buf = make([]byte, 2*len(h.buf))
+		}
+		kept := copy(h.buf, h.in)
+		n, err = h.Read(h.buf[kept:])
+		h.heard += int64(n)
+		if h.in = h.buf[:kept+n]; err != nil {
 			return f, err
 		}
-		h.in = append(h.in, h.buf[:n]...)
 	}
 }
 

@@ -50,6 +50,7 @@ type receiving struct {
 	credit  int       // bytes to be given back to the window
 	widened time.Time // when they were
 
+	early   bool  // the head is yet to come
 	left    int64 // of what was said; -1: nothing was
 	ended   bool  // by the peer
 	trailer web.Header
@@ -194,6 +195,10 @@ func (l *lane) receive(f *wire.Frame) error {
 	c, in := l.c, &l.in
 	in.window -= f.Size
 	p := f.Payload
+	if in.early {
+		c.giveBack(f.Size)
+		return &wire.Fault{Stream: l.id, Code: wire.ProtocolError, Text: "DATA comes before the head"}
+	}
 	if in.left >= 0 {
 		if in.left -= int64(len(p)); in.left < 0 {
 			c.giveBack(f.Size)

@@ -103,15 +103,18 @@ type pool struct {
 
 func (r *rig) pool(d dial) *pool {
 	p := &pool{rig: r, dial: d}
-	r.Cleanup(func() {
-		p.mu.Lock()
-		clients := slices.Clone(p.clients)
-		p.mu.Unlock()
-		for _, c := range clients {
-			c.Retire("closed")
-		}
-	})
+	r.Cleanup(p.close)
 	return p
+}
+
+// close has the clients leave when they are idle.
+func (p *pool) close() {
+	p.mu.Lock()
+	clients := slices.Clone(p.clients)
+	p.mu.Unlock()
+	for _, c := range clients {
+		c.Retire("closed")
+	}
 }
 
 // Another is part of h2.Pool.

@@ -1,0 +1,271 @@
+package h2_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	wire "gozilla/wire/h2"
+)
+
+// acceptPatiently is accept, by who waits for as long as it takes.
+func (b *backend) acceptPatiently(settings ...wire.Setting) *hand {
+	h := b.accept(settings...)
+	h.SetDeadline(time.Time{})
+	return h
+}
+
+// TestNoAnswer is a server that does not answer in time.
+func TestNoAnswer(t *testing.T) {
+	for _, body := range []string{"", "body"} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			b := r.backend(false)
+			q := request("POST", "/")
+			q.Length = int64(len(body))
+			began := time.Now()
+			came := b.asks(q, body)
+			h := b.acceptPatiently()
+			go func() { // ends with the connection
+				for {
+					f, err := h.next()
+					if err != nil {
+						return
+					}
+					if f.Type == wire.Ping {
+						h.Write(pong(string(f.Payload)))
+					}
+				}
+			}()
+			if got := <-came; got != "refused: timeout" {
+				t.Errorf("there came %q", got)
+			}
+			after(t, began, r.host.Limits.Answer)
+			h.Close()
+		})
+	}
+}
+
+// TestSlowAnswer is a server whose body stands still: less long if it has said how long it is.
+func TestSlowAnswer(t *testing.T) {
+	for _, c := range []struct {
+		head  []byte
+		come  string
+		after func(r *rig) time.Duration
+	}{
+		{answer("200", "content-length", "10"), "200 length 10|half, then cut: slow body", func(r *rig) time.Duration { return r.host.Limits.Body }},
+		{answer("200"), "200|half, then cut: slow body", func(r *rig) time.Duration { return r.host.Limits.Pause }},
+	} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			b := r.backend(false)
+			came := b.asks(request("GET", "/"), "")
+			h := b.acceptPatiently()
+			h.hear(asked(1, "GET", "/"))
+			time.Sleep(r.host.Limits.Answer - 35*time.Second)
+			h.say(c.head, data(1, "half"))
+			began := time.Now()
+			for {
+				got, err := h.event()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got == "1 !CANCEL" {
+					break
+				}
+				h.say(pong(got[len("ping "):]))
+			}
+			after(t, began, c.after(r))
+			if got := <-came; got != c.come {
+				t.Errorf("there came %q", got)
+			}
+			h.Close()
+		})
+	}
+}
+
+// TestNoSettings is a server that says nothing.
+func TestNoSettings(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		q := request("POST", "/")
+		q.Length = 4
+		began := time.Now()
+		came := b.asks(q, "body")
+		h := b.silent()
+		h.SetDeadline(time.Time{})
+		h.hear("1 :method=POST :scheme=http :authority=x :path=/ content-length=4|body", "goaway 0 SETTINGS_TIMEOUT")
+		after(t, began, r.host.Limits.HeadTime)
+		if got := <-came; got != "502" {
+			t.Errorf("there came %q", got)
+		}
+		h.Close()
+	})
+}
+
+// TestNoSettingsCancelled is a request that has to wait for the settings, until nobody wants it any more.
+func TestNoSettingsCancelled(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		q := request("GET", "/")
+		q.Protocol = "websocket"
+		cause := errors.New("the test says so")
+		s := r.begin()
+		began := time.Now()
+		time.AfterFunc(3*time.Second, func() { s.Cancel(cause) })
+		if _, err := b.OpenExchange(s, q); !errors.Is(err, cause) {
+			t.Errorf("there came %v", err)
+		}
+		after(t, began, 3*time.Second)
+		s.End(nil)
+		b.silent().Close()
+	})
+}
+
+// TestSilentServer is a server that is silent while it is asked something: it is asked whether it is there.
+func TestSilentServer(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.host.Limits.Answer = time.Hour
+		b := r.backend(false)
+		came := b.asks(request("POST", "/"), "")
+		h := b.acceptPatiently()
+		h.hear(asked(1, "POST", "/") + " content-length=0")
+		for range 3 {
+			began := time.Now()
+			h.hear("ping \x00\x00\x00\x00\x00\x00\x00\x00")
+			after(t, began, r.host.Limits.Ping)
+			h.say(pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
+		}
+		began := time.Now()
+		if got := <-came; got != "refused: unavailable" {
+			t.Errorf("there came %q", got)
+		}
+		after(t, began, 2*r.host.Limits.Ping)
+		h.Close()
+	})
+}
+
+// TestSpare is a connection that nobody has a use for.
+func TestSpare(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		came := b.asks(request("GET", "/"), "")
+		h := b.acceptPatiently()
+		h.answers(1, "/")
+		<-came
+		began := time.Now()
+		h.hear("goaway 0 NO_ERROR")
+		after(t, began, r.host.Limits.Spare)
+		h.ends("fin")
+		if got := r.connection("pool"); got.Reason != "idle timeout" {
+			t.Errorf("the connection ended with %q", got.Reason)
+		}
+	})
+}
+
+// TestClientLeaves is connections to servers when the gateway leaves: the idle one is closed, the busy one when it is idle.
+func TestClientLeaves(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		came := b.asks(request("GET", "/"), "")
+		h := b.acceptPatiently()
+		h.hear(asked(1, "GET", "/"))
+		r.host.Leave()
+		synctest.Wait()
+		time.Sleep(5 * time.Second)
+		other := b.asks(request("GET", "/"), "")
+		h2 := b.acceptPatiently()
+		h2.answers(1, "/")
+		if got := <-other; got != "204" {
+			t.Errorf("there came %q", got)
+		}
+		h2.hear("goaway 0 NO_ERROR")
+		h2.ends("fin")
+		h.say(whole("204"))
+		if got := <-came; got != "204" {
+			t.Errorf("there came %q", got)
+		}
+		h.hear("goaway 0 NO_ERROR")
+		h.ends("fin")
+	})
+}
+
+// TestSlowTaker is a server that takes nothing of a body.
+func TestSlowTaker(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		s := r.begin()
+		q := request("POST", "/")
+		q.Length = -1
+		y, err := b.OpenExchange(s, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := b.acceptPatiently(wire.Setting{ID: wire.InitialWindow, Value: 10})
+		synctest.Wait()
+		began := time.Now()
+		go func() { // ends with the connection
+			for {
+				f, err := h.next()
+				if err != nil {
+					return
+				}
+				if f.Type == wire.Ping {
+					h.Write(pong(string(f.Payload)))
+				}
+			}
+		}()
+		for err == nil {
+			_, err = y.Write(make([]byte, 1000))
+		}
+		if got := told(err); got != "cut: slow reader" {
+			t.Errorf("writing ended with %q", got)
+		}
+		after(t, began, r.host.Limits.Body)
+		y.Close()
+		s.End(nil)
+		h.Close()
+	})
+}
+
+// TestCancelledLate is a request whose context ends while it waits for something.
+func TestCancelledLate(t *testing.T) {
+	for _, waits := range []func(y web.Opened) error{
+		func(y web.Opened) error { y.End(nil); _, err := y.Response(); return err },
+		func(y web.Opened) error { _, err := io.ReadAll(onlyReader{y}); return err },
+		func(y web.Opened) error {
+			for {
+				if _, err := y.Write(make([]byte, 1000)); err != nil {
+					return err
+				}
+			}
+		},
+	} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			b := r.backend(false)
+			cause := errors.New("the test says so")
+			s := r.begin()
+			q := request("POST", "/")
+			q.Length = -1
+			y, err := b.OpenExchange(s, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.Flush()
+			h := b.acceptPatiently(wire.Setting{ID: wire.InitialWindow, Value: 10})
+			synctest.Wait()
+			began := time.Now()
+			time.AfterFunc(3*time.Second, func() { s.Cancel(cause) })
+			if err := waits(y); !errors.Is(err, cause) && context.Cause(s) != cause {
+				t.Errorf("it ended with %v", err)
+			}
+			after(t, began, 3*time.Second)
+			y.Close()
+			s.End(nil)
+			conn.Abort(h.Conn)
+		})
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !portable && linux
+
+package h2_test
+
+const spare = 0
