@@ -26,6 +26,17 @@
 //	http_browser_test.go  pages of other origins, in Chromium
 //	http_jwt_test.go      tokens, good and bad, and sets of keys
 //	http_observe_test.go  access logs, traces, metrics
+//	http2_test.go         a client and a server of HTTP/2 that are driven by hand
+//	http2_spec_test.go    h2spec
+//	http2_tools_test.go   nghttp, h2load and curl
+//	http2_cross_test.go   between HTTP/1.1 and HTTP/2, in both directions
+//	http2_grpc_test.go    grpc-go
+//	http2_websocket_test.go websockets, by CONNECT
+//	http2_browser_test.go a page that asks for much at once, in Chromium
+//	http2_backend_test.go servers that go away, refuse, break the rules, or flood
+//	http2_badinput_test.go clients that break the rules of HTTP/2, or are odd
+//	http2_flood_test.go   clients that cost more than they bring, and deaf ones
+//	http2_live_test.go    the end of the gateway, and changes, under running streams
 //	corpus_test.go        configurations made from building blocks, with the verdict known by construction
 //
 // It is a module of its own, so that the libraries that it needs are none of gozilla's.

@@ -226,7 +226,7 @@ func TestHTTP2ServerMostStreams(t *testing.T) {
 // TestHTTP2ServerManners has servers that do not do all that they should, or do it late.
 func TestHTTP2ServerManners(t *testing.T) {
 	t.Run("settings are not acknowledged", func(t *testing.T) {
-		end := h2Server(t, func(k *talker) { k.mute = true; k.serves() })
+		end := h2Server(t, func(k *talker) { k.mute.Store(true); k.serves() })
 		port, g := toH2(t, end)
 		for range 3 {
 			if status, body := asked(t, "GET", port, "/a", ""); status != 200 || body != "/a" {
@@ -312,8 +312,11 @@ func smallWindows(t *testing.T) {
 	const size = 40_000
 	got := make(chan int, 1)
 	end := h2Server(t, func(k *talker) {
-		r, ok := k.request()
-		if !ok {
+		r, ok := k.request() // by the time of the second one the settings are known
+		if !ok || k.replies(r.StreamID, "200", "done") != nil {
+			return
+		}
+		if r, ok = k.request(); !ok {
 			return
 		}
 		sum, taken, window := 0, 0, 10
@@ -349,6 +352,9 @@ func smallWindows(t *testing.T) {
 		k.serves()
 	}, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10})
 	port, g := toH2(t, end)
+	if status, body := asked(t, "GET", port, "/", ""); status != 200 || body != "done" {
+		t.Errorf("it gets %d, %q", status, body)
+	}
 	if status, body := asked(t, "POST", port, "/", string(noise(size))); status != 200 || body != "done" {
 		t.Errorf("it gets %d, %q", status, body)
 	}

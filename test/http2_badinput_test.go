@@ -52,15 +52,15 @@ func malformed() (all []offence) {
 	add("an empty name", get("/", "", "b")...)
 	add("a newline in :path", get("/\r\nx-c: d")...)
 	add("a space in :path", get("/a b")...)
-	add("a method that is none", to2("GE T", "/")...)
+	add("a method that is none", fieldsOf("GE T", "/")...)
 	add("another host", get("/", "host", "b.example")...)
-	add("CONNECT with a :path", to2("CONNECT", "/")...)
-	add("content-length without a body", to2("POST", "/", "content-length", "5")...)
-	add("two lengths", to2("POST", "/", "content-length", "0", "content-length", "1")...)
-	add("a length that is no number", to2("POST", "/", "content-length", "+0")...)
+	add("CONNECT with a :path", fieldsOf("CONNECT", "/")...)
+	add("content-length without a body", fieldsOf("POST", "/", "content-length", "5")...)
+	add("two lengths", fieldsOf("POST", "/", "content-length", "0", "content-length", "1")...)
+	add("a length that is no number", fieldsOf("POST", "/", "content-length", "+0")...)
 	body := func(name string, length string, parts ...string) {
 		all = append(all, offence{name: name, stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/", "content-length", length)...)
+			k.asks(1, false, fieldsOf("POST", "/", "content-length", length)...)
 			for i, p := range parts {
 				k.data(1, i == len(parts)-1, []byte(p))
 			}
@@ -71,11 +71,11 @@ func malformed() (all []offence) {
 	body("too long by a piece", "5", "hello", "!")
 	all = append(all,
 		offence{name: "trailers that do not end", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/")...)
+			k.asks(1, false, fieldsOf("POST", "/")...)
 			k.asks(1, false, "x-a", "b")
 		}},
 		offence{name: "a pseudo-header in trailers", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/")...)
+			k.asks(1, false, fieldsOf("POST", "/")...)
 			k.asks(1, true, ":path", "/")
 		}},
 		offence{name: "DATA after the end", stream: http2.ErrCodeStreamClosed, says: func(k *talker) {
@@ -83,24 +83,18 @@ func malformed() (all []offence) {
 			k.data(1, true, []byte("more"))
 		}},
 		offence{name: "an increment of nothing", stream: http2.ErrCodeProtocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			k.window(1, 0)
 		}},
 		offence{name: "a window that is too large", stream: http2.ErrCodeFlowControl, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			k.window(1, 1<<31-1)
-		}},
-		offence{name: "a stream that depends on itself", says: func(k *talker) { // RFC 9113 does without priorities
-			k.say(func() error {
-				return k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(get("/")...), EndStream: true, EndHeaders: true,
-					Priority: http2.PriorityParam{StreamDep: 1, Weight: 1}})
-			})
 		}},
 		offence{name: "a head that is too large", status: "431", says: func(k *talker) {
 			k.say(func() error {
 				k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(get("/")...), EndStream: true})
-				for i := range 20 {
-					if err := k.fr.WriteContinuation(1, i == 19, k.encode("x-a", strings.Repeat("b", 10000))); err != nil {
+				for i := range 8 { // a little; what is too large by far ends the connection
+					if err := k.fr.WriteContinuation(1, i == 7, k.encode("x-a", strings.Repeat("b", 10000))); err != nil {
 						return err
 					}
 				}
@@ -125,7 +119,7 @@ func lost() []offence {
 		{name: "an even stream", conn: protocol, says: raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 2, 0x82)},
 		{name: "RST_STREAM of a stream that never was", conn: protocol, says: raw(http2.FrameRSTStream, 0, 5, 0, 0, 0, 8)},
 		{name: "a short RST_STREAM", conn: size, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			raw(http2.FrameRSTStream, 0, 1, 0)(k)
 		}},
 		{name: "WINDOW_UPDATE of a stream that never was", conn: protocol, says: raw(http2.FrameWindowUpdate, 0, 5, 0, 0, 0, 8)},
@@ -141,7 +135,7 @@ func lost() []offence {
 		{name: "an initial window that is too large", conn: flow, says: raw(http2.FrameSettings, 0, 0, 0, 4, 0x80, 0, 0, 0)},
 		{name: "a frame size that is too small", conn: protocol, says: raw(http2.FrameSettings, 0, 0, 0, 5, 0, 0, 0x3f, 0xff)},
 		{name: "PUSH_PROMISE of a client", conn: protocol, says: func(k *talker) {
-			k.asks(1, false, to2("POST", "/late")...)
+			k.asks(1, false, fieldsOf("POST", "/late")...)
 			raw(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 1, 0, 0, 0, 2, 0x82)(k)
 		}},
 		{name: "CONTINUATION of nothing", conn: protocol, says: raw(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, 0x82)},
@@ -170,8 +164,7 @@ func lost() []offence {
 // stuck is a server of HTTP/1.1 that answers, unless it is asked to read nothing, or to be late.
 func stuck(t testing.TB) *backend {
 	gone := make(chan bool)
-	t.Cleanup(func() { close(gone) })
-	return newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stuck" || r.URL.Path == "/late" {
 			select {
 			case <-gone:
@@ -182,6 +175,8 @@ func stuck(t testing.TB) *backend {
 		io.Copy(io.Discard, r.Body)
 		io.WriteString(w, "hello")
 	}, bilingual)
+	t.Cleanup(func() { close(gone) }) // before the server is closed, which waits for its answers
+	return b
 }
 
 // TestHTTP2BadClients has clients break the rules of HTTP/2. What was said well before and after is served.
@@ -201,8 +196,6 @@ func TestHTTP2BadClients(t *testing.T) {
 						switch a := k.hears(1); {
 						case c.status != "" && a.status != c.status:
 							t.Errorf("it gets %q, %v, want %s", a.status, a.code, c.status)
-						case c.status == "" && c.stream == 0 && a.status != "200":
-							t.Errorf("it gets %q, %v", a.status, a.code)
 						case c.stream != 0 && a.code != c.stream && !(c.stream == http2.ErrCodeProtocol && a.status == "400"):
 							t.Errorf("it gets %q, whole %v, %v, want %v", a.status, a.whole, a.code, c.stream)
 						}
@@ -235,7 +228,7 @@ func TestHTTP2WindowOverflow(t *testing.T) {
 	before := g.peak()
 	for range 10 {
 		k := speaking(t, port)
-		k.asks(1, false, to2("POST", "/stuck")...)
+		k.asks(1, false, fieldsOf("POST", "/stuck")...)
 		for range 4096 { // of 16 KiB: more than all windows grow to
 			if k.try(func() error { return k.fr.WriteData(1, false, make([]byte, 16384)) }) != nil {
 				break
@@ -278,17 +271,18 @@ func TestHTTP2OddClients(t *testing.T) {
 			"another scheme": func(t *testing.T, k *talker) {
 				k.has(1, "200", ":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/")
 			},
-			"OPTIONS *":    func(t *testing.T, k *talker) { k.has(1, "200", to2("OPTIONS", "*")...) },
+			"OPTIONS *":    func(t *testing.T, k *talker) { k.has(1, "200", fieldsOf("OPTIONS", "*")...) },
 			"te: trailers": func(t *testing.T, k *talker) { k.has(1, "200", get("/", "te", "trailers")...) },
 			"padding": func(t *testing.T, k *talker) {
 				k.say(func() error {
-					return k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(to2("POST", "/")...), EndHeaders: true, PadLength: 200})
+					return k.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: k.encode(fieldsOf("POST", "/")...), EndHeaders: true, PadLength: 200})
 				})
-				for range 1000 { // padding counts for windows, which are to be opened again for it
-					k.say(func() error { return k.fr.WriteDataPadded(1, false, []byte("a"), make([]byte, 255)) })
-					if k.count(http2.FrameData) > 0 {
-						break
+				for sent, window := 0, 65535; sent < 300_000; sent += 257 { // padding counts for windows, which are opened again for it
+					for window < 2*257 {
+						window += int(k.await("WINDOW_UPDATE", func(h heard) bool { return h.Type == http2.FrameWindowUpdate && h.StreamID == 1 }).last)
 					}
+					k.say(func() error { return k.fr.WriteDataPadded(1, false, []byte("a"), make([]byte, 255)) })
+					window -= 257
 				}
 				k.say(func() error { return k.fr.WriteDataPadded(1, true, nil, make([]byte, 255)) })
 				if a := k.hears(1); a.status != "200" {
@@ -334,7 +328,7 @@ func TestHTTP2OddClients(t *testing.T) {
 				k.has(1<<31-1, "200", get("/")...)
 			},
 			"a body of nothing": func(t *testing.T, k *talker) {
-				k.asks(1, false, to2("POST", "/", "content-length", "0")...)
+				k.asks(1, false, fieldsOf("POST", "/", "content-length", "0")...)
 				k.data(1, true, nil)
 				if a := k.hears(1); a.status != "200" {
 					t.Errorf("%q, %v", a.status, a.code)

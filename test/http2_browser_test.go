@@ -34,7 +34,8 @@ func TestBrowserHTTP2(t *testing.T) {
 	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/echo":
-			io.Copy(w, r.Body)
+			b, _ := io.ReadAll(r.Body)
+			w.Write(b)
 		case "/lines":
 			for i := range 100 {
 				fmt.Fprintln(w, i)

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
+	grpcstatus "google.golang.org/grpc/status"
 )
 
 // raw is a codec of gRPC for messages that are bytes.
@@ -40,7 +40,7 @@ func (greeter) unary(ctx context.Context, b []byte) ([]byte, error) {
 	grpc.SetTrailer(ctx, metadata.Pairs("x-tail", "tail", "x-tail-bin", "\x00\x01\xff"))
 	switch string(b) {
 	case "fail":
-		return nil, status.Error(codes.FailedPrecondition, "not now: ä%\n")
+		return nil, grpcstatus.Error(codes.FailedPrecondition, "not now: ä%\n")
 	case "wait":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -85,7 +85,7 @@ var greeterDesc = grpc.ServiceDesc{
 				}
 			}
 			s.SetTrailer(metadata.Pairs("x-tail", "tail"))
-			return status.Error(codes.DataLoss, "at the end")
+			return grpcstatus.Error(codes.DataLoss, "at the end")
 		}},
 		{StreamName: "Both", ClientStreams: true, ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error {
 			for {
@@ -179,10 +179,10 @@ func (c *grpcClient) unary() {
 func (c *grpcClient) errors() {
 	var tail metadata.MD
 	_, err := c.call(c.t.Context(), "Unary", "fail", grpc.Trailer(&tail))
-	if s := status.Convert(err); s.Code() != codes.FailedPrecondition || s.Message() != "not now: ä%\n" || fmt.Sprint(tail["x-tail"]) != "[tail]" {
+	if s := grpcstatus.Convert(err); s.Code() != codes.FailedPrecondition || s.Message() != "not now: ä%\n" || fmt.Sprint(tail["x-tail"]) != "[tail]" {
 		c.t.Errorf("%v, %q, trailers %v", s.Code(), s.Message(), tail)
 	}
-	if _, err := c.call(c.t.Context(), "Unknown", "me"); status.Code(err) != codes.Unimplemented {
+	if _, err := c.call(c.t.Context(), "Unknown", "me"); grpcstatus.Code(err) != codes.Unimplemented {
 		c.t.Errorf("an unknown method: %v", err)
 	}
 }
@@ -202,7 +202,7 @@ func (c *grpcClient) cancel() {
 		c.t.Fatalf("%q, %v", got, err)
 	}
 	cancel()
-	if err := s.RecvMsg(&got); status.Code(err) != codes.Canceled {
+	if err := s.RecvMsg(&got); grpcstatus.Code(err) != codes.Canceled {
 		c.t.Errorf("%v", err)
 	}
 	if got, err := c.call(c.t.Context(), "Unary", "next"); err != nil || got != "hello, next" {
@@ -245,7 +245,7 @@ func (c *grpcClient) down() {
 		}
 	}
 	var got []byte
-	if err := s.RecvMsg(&got); status.Code(err) != codes.DataLoss || fmt.Sprint(s.Trailer()["x-tail"]) != "[tail]" {
+	if err := s.RecvMsg(&got); grpcstatus.Code(err) != codes.DataLoss || fmt.Sprint(s.Trailer()["x-tail"]) != "[tail]" {
 		c.t.Errorf("at the end: %v, trailers %v", err, s.Trailer())
 	}
 }

@@ -16,6 +16,7 @@ import (
 func lasting(t testing.TB, name string) (b *backend, begun, release chan bool) {
 	begun, release = make(chan bool, 100), make(chan bool)
 	b = newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex() // else it reads the body before it answers
 		switch r.URL.Path {
 		case "/slow":
 			io.WriteString(w, name+", half, ")
@@ -115,7 +116,7 @@ func TestHTTP2Change(t *testing.T) {
 			}
 			k.asks(3, true, get("/slow")...)
 			<-begun
-			k.asks(5, false, to2("POST", "/slow")...)
+			k.asks(5, false, fieldsOf("POST", "/slow")...)
 			<-begun
 			stream := uint32(7)
 			ask := func(want string) {

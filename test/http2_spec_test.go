@@ -29,7 +29,7 @@ func TestH2Spec(t *testing.T) {
 			t.Parallel()
 			b := newBackend(t, tells, bilingual)
 			port := freePort(t)
-			g := h2Gateway(t, port, setting{tls: c.tls, server: "exit: out", client: speaks(c.versions), end: b.port})
+			g := h2Gateway(t, port, setting{tls: c.tls, server: speaks("h2") + "\nexit: out", client: speaks(c.versions), end: b.port})
 			with := func() *config.Config {
 				return &config.Config{Host: "127.0.0.1", Port: port, Path: "/", Timeout: 3 * time.Second, MaxHeaderLen: 4000, Strict: true, TLS: c.tls, Insecure: true}
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func speaks(version string) string { return "options: { versions: [ " + version 
 type talker struct {
 	t    testing.TB
 	conn net.Conn
-	mute bool // settings are not acknowledged
+	mute atomic.Bool // settings are not acknowledged
 
 	mu    sync.Mutex // of writing
 	fr    *http2.Framer
@@ -120,7 +121,7 @@ type heard struct {
 	fields   []hpack.HeaderField
 	data     []byte
 	code     http2.ErrCode // of RST_STREAM and GOAWAY
-	last     uint32        // of GOAWAY
+	last     uint32        // of GOAWAY; of WINDOW_UPDATE the increment
 	settings map[http2.SettingID]uint32
 }
 
@@ -220,11 +221,13 @@ func (k *talker) listen() {
 		case *http2.SettingsFrame:
 			h.settings = map[http2.SettingID]uint32{}
 			f.ForeachSetting(func(s http2.Setting) error { h.settings[s.ID] = s.Val; return nil })
-			if !f.IsAck() && !k.mute {
+			if !f.IsAck() && !k.mute.Load() {
 				k.mu.Lock()
 				k.fr.WriteSettingsAck()
 				k.mu.Unlock()
 			}
+		case *http2.WindowUpdateFrame:
+			h.last = f.Increment
 		case *http2.PingFrame:
 			h.data = bytes.Clone(f.Data[:])
 		}
@@ -252,13 +255,6 @@ func (k *talker) hear(h heard, err error) {
 	}
 	close(k.changed)
 	k.changed = make(chan struct{})
-}
-
-// count is how many frames of a kind came.
-func (k *talker) count(kind http2.FrameType) int {
-	k.got.Lock()
-	defer k.got.Unlock()
-	return k.counts[kind]
 }
 
 // take waits for the first frame that is as wanted, and forgets it; false if the connection ends before.
@@ -342,9 +338,9 @@ func (k *talker) window(stream, n uint32) {
 }
 
 // get are the fields of a request; more are names and values by turns.
-func get(path string, more ...string) []string { return to2("GET", path, more...) }
+func get(path string, more ...string) []string { return fieldsOf("GET", path, more...) }
 
-func to2(method, path string, more ...string) []string {
+func fieldsOf(method, path string, more ...string) []string {
 	return append([]string{":method", method, ":scheme", "http", ":authority", "a.example", ":path", path}, more...)
 }
 
@@ -355,8 +351,8 @@ func of(stream uint32) func(heard) bool {
 	}
 }
 
-// An answer2 is what came on a stream: a status, a body, or how it was reset.
-type answer2 struct {
+// A hearing is what came on a stream: a status, a body, or how it was reset.
+type hearing struct {
 	status  string
 	fields  heard // the last header block, or that before the trailers
 	trailer heard
@@ -366,7 +362,7 @@ type answer2 struct {
 }
 
 // hears waits until a stream has its answer, whole or not. Windows are opened while it comes.
-func (k *talker) hears(stream uint32) (a answer2) {
+func (k *talker) hears(stream uint32) (a hearing) {
 	k.t.Helper()
 	for {
 		h := k.await(fmt.Sprintf("answer on stream %d", stream), of(stream))
@@ -393,7 +389,7 @@ func (k *talker) hears(stream uint32) (a answer2) {
 }
 
 // has asks for a path and wants the answer to be whole and to have a status.
-func (k *talker) has(stream uint32, status string, fields ...string) answer2 {
+func (k *talker) has(stream uint32, status string, fields ...string) hearing {
 	k.t.Helper()
 	k.asks(stream, true, fields...)
 	a := k.hears(stream)

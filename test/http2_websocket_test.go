@@ -102,5 +102,6 @@ func TestHTTP2WebSocket(t *testing.T) {
 		}
 	}
 	k.alive()
+	k.conn.Close() // a stream is open still
 	g.terminate()
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Who has agreed on HTTP/2, which a tls server does that is not told better, is told in its words to take HTTP/1.1, by
-// which browsers try again; the operator is told what to mend.
+// Who has agreed on HTTP/2 with a tls server, before an http server that does not speak it, is told in its words to take
+// HTTP/1.1, by which browsers try again; the operator is told what to mend.
 func TestHTTPAgreedOnHTTP2(t *testing.T) {
 	s := newStage(t)
 	port := freePort(t)
-	g := s.gateway(t, secured(port, keys(""), "options: { keys: [ localhost ] }\nexit: web")+"  web: { type: http, kind: server, exit: echo }\n")
+	g := s.gateway(t, secured(port, keys(""), "options: { keys: [ localhost ] }\nexit: web")+"  web: { type: http, kind: server, options: { versions: [ http/1.1 ] }, exit: echo }\n")
 	config := s.config()
 	config.NextProtos = []string{"h2", "http/1.1"}
 	c, err := secure(t, port, config)
