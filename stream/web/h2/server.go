@@ -188,8 +188,14 @@ func (v *serving) rests() {
 }
 
 // settled, wentAway, pongs and looks are part of end.
-func (v *serving) settled()                   {}
-func (v *serving) wentAway(uint32, wire.Code) {}
+func (v *serving) settled() {}
+
+func (v *serving) wentAway(uint32, wire.Code) {
+	if len(v.lanes) == 0 && !v.nudged { // the end has likely come together with it, see again
+		v.nudged = true
+		v.t.StopRecv()
+	}
+}
 
 func (v *serving) pongs(data [8]byte) {
 	if data == leavingPing {
