@@ -25,6 +25,7 @@ type exchange struct {
 	refused *http1.Fault
 	facts   facts.Facts
 
+	protocol  bool // the client wants to speak another one
 	asked     bool // for the body of a client that waits to be
 	tunnel    bool // both directions are raw
 	cancelled bool // when it was looked at last
@@ -142,6 +143,8 @@ func (x *exchange) Respond(r *web.Response) error {
 	case broken != nil:
 		return broken
 	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.req.Protocol == "":
+		return errStatus
+	case x.protocol && r.Status/100 == 2: // the client would take it for a 101 (RFC 8441, section 5)
 		return errStatus
 	}
 	has := facts.Look(r.Header, "h2")

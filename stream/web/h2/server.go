@@ -98,7 +98,7 @@ func (v *serving) upgraded(r *web.Request, settings []byte) {
 	v.began = false
 	v.last = 1
 	x := newExchange()
-	x.req = *r
+	x.req, x.protocol = *r, false
 	x.req.Interim, x.req.Length = true, 0
 	x.start(v, 1)
 	x.in.ended = true
@@ -241,7 +241,7 @@ func (v *serving) opens(b *block, ended bool) error {
 		return err
 	}
 	x.fields, b.fields = b.fields, x.fields[:0]
-	x.refused = fault
+	x.refused, x.protocol = fault, b.protocol != ""
 	x.start(v, b.stream)
 	switch {
 	case ended:
