@@ -213,3 +213,51 @@ func TestGivenBack(t *testing.T) {
 		h.Close()
 	})
 }
+
+// TestHeldByNone is bodies of streams that were reset, of whose handlers nobody has read them: they count, and the window of the
+// connection closes over them.
+func TestHeldByNone(t *testing.T) {
+	t.Parallel()
+	r := &rig{t, webtest.NewHost()}
+	r.rests()
+	r.host.Limits.Streams, r.host.Limits.Window = 10, 10*65535
+	proceed := make(chan struct{})
+	h := r.greeted(r.tcp(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		if q.Path == "/later" {
+			<-proceed
+			return io.EOF
+		}
+		return app(ctx, q, x)
+	})))
+	left, id, asked := 65535, uint32(1), ""
+	for closed := false; !closed && id < 1000; { // all that the window of the connection allows
+		if left >= 50_000 {
+			h.say(post(id, "/later"), bulk(id, 50_000), reset(id, wire.Cancel))
+			left, id, asked = left-50_000, id+2, ""
+			continue
+		}
+		if asked == "" {
+			asked = "more" + itoa(1000+int(id))
+			h.say(ping(asked))
+		}
+		f, err := h.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch f.Type {
+		case wire.Window:
+			left += int(f.Number)
+		case wire.Ping:
+			closed = string(f.Payload) == asked
+		}
+	}
+	if held := r.host.Bodies.Load(); held > 2*10*65535 || held < 10*50_000 {
+		t.Errorf("%d bytes are held, of %d streams", held, id/2)
+	}
+	close(proceed)
+	for left < 50_000 {
+		left += int(h.await(wire.Window).Number)
+	}
+	h.works(1001)
+	h.Close()
+}
