@@ -16,7 +16,6 @@ import (
 
 // TestUnread is bodies that nobody reads: each stream has its window, and others are served.
 func TestUnread(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -77,7 +76,6 @@ func later(proceed chan struct{}) webtest.Func {
 
 // TestFirstWindows is what streams are said to have at the beginning, by the limits.
 func TestFirstWindows(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		streams, window int
 		initial, grows  uint32 // by which that of the connection grows at once
@@ -110,7 +108,6 @@ func TestFirstWindows(t *testing.T) {
 
 // TestBodies is the bound on what all connections hold: one that goes on beyond it is ended, others are not.
 func TestBodies(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	r.host.Limits.Bodies = 100_000
@@ -135,7 +132,6 @@ func TestBodies(t *testing.T) {
 
 // TestGrowth is windows of streams that are read as fast as they come: they grow, within the limits.
 func TestGrowth(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		window int
 		most   int // bytes of both streams that may be on their way
@@ -217,7 +213,6 @@ func TestGivenBack(t *testing.T) {
 // TestHeldByNone is bodies of streams that were reset, of whose handlers nobody has read them: they count, and the window of the
 // connection closes over them.
 func TestHeldByNone(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	r.host.Limits.Streams, r.host.Limits.Window = 10, 10*65535

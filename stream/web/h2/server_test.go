@@ -184,7 +184,6 @@ var conversations = []struct {
 }
 
 func TestConversations(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		for _, split := range []bool{false, true} {
 			r := &rig{t, webtest.NewHost()}
@@ -234,7 +233,6 @@ func (h *hand) works(stream uint32) {
 
 // TestAsked is a client that waits for a 100.
 func TestAsked(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -259,7 +257,6 @@ func TestAsked(t *testing.T) {
 
 // TestTunnels is raw bytes both ways, which each side ends.
 func TestTunnels(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -293,7 +290,6 @@ func TestTunnels(t *testing.T) {
 
 // TestClientResets is a handler whose client has lost interest, or is gone.
 func TestClientResets(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()

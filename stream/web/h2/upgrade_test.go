@@ -30,7 +30,6 @@ func (u upgrading) ServeConn(ctx context.Context, c conn.Conn, about *stream.Inf
 
 // TestUpgraded is a request that has come in HTTP/1.1, and is answered as stream 1.
 func TestUpgraded(t *testing.T) {
-	t.Parallel()
 	payload := func(s ...wire.Setting) []byte { return settings(s...)[wire.HeadSize:] }
 	for _, o := range over {
 		for _, c := range []struct {
