@@ -294,6 +294,9 @@ func (y *call) Write(p []byte) (int, error) {
 }
 
 func (y *call) End(trailer web.Header) error {
+	if whole(y.req) { // it ended with the head; what has become of it is for Response to say
+		return nil
+	}
 	c := y.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -303,9 +306,7 @@ func (y *call) End(trailer web.Header) error {
 	if y.asked == 0 {
 		y.asked = y.now()
 	}
-	if !whole(y.req) { // else Response is about to
-		c.flush()
-	}
+	c.flush()
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 
 // both runs f with a backend by TCP, and with one by pipes.
 func both(t *testing.T, f func(t *testing.T, b *backend)) {
-	t.Parallel()
 	for _, tcp := range []bool{true, false} {
 		name := "pipe"
 		if tcp {
@@ -31,7 +30,6 @@ func both(t *testing.T, f func(t *testing.T, b *backend)) {
 
 // TestRetried is requests that were not looked at, or can be repeated: they are made on another connection.
 func TestRetried(t *testing.T) {
-	t.Parallel()
 	body := request("POST", "/")
 	body.Length = 4
 	for _, c := range []struct {

@@ -203,7 +203,6 @@ func whole(status string, more ...string) []byte {
 }
 
 func TestAnswers(t *testing.T) {
-	t.Parallel()
 	plain, head := request("GET", "/"), request("HEAD", "/")
 	interim := request("GET", "/")
 	interim.Interim = true
@@ -288,7 +287,6 @@ func TestAnswers(t *testing.T) {
 // TestServerFaults is servers that break the rules of the connection: they are told, the request fails, and the next one is
 // made on another connection.
 func TestServerFaults(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name string
 		say  []byte
@@ -340,7 +338,6 @@ func TestServerFaults(t *testing.T) {
 
 // TestServerNotSpeaking is servers of another protocol, or none.
 func TestServerNotSpeaking(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct{ say, hear string }{
 		{"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n", "goaway 0 FRAME_SIZE_ERROR"},
 		{string(ping("12345678")), "goaway 0 PROTOCOL_ERROR"},

@@ -26,6 +26,7 @@ type exchange struct {
 	refused *http1.Fault
 	facts   facts.Facts
 
+	protocol  bool      // the client wants to speak another one
 	asked     bool      // for the body of a client that waits to be
 	waits     bool      // the goroutine waits for an exchange
 	tunnel    bool      // both directions are raw
@@ -188,6 +189,8 @@ func (x *exchange) Respond(r *web.Response) error {
 	case broken != nil:
 		return broken
 	case r.Status < 100 || r.Status > 999 || r.Status == 101 && x.req.Protocol == "":
+		return errStatus
+	case x.protocol && r.Status/100 == 2: // the client would take it for a 101 (RFC 8441, section 5)
 		return errStatus
 	}
 	has := facts.Look(r.Header, "h2")

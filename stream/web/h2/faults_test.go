@@ -162,7 +162,6 @@ func long(stream uint32, flags wire.Flags, block []byte) []byte {
 }
 
 func TestFaults(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()

@@ -47,7 +47,6 @@ func (h *hand) pour(times int, piece func(i int) []byte) (last string) {
 
 // TestFloods is clients that make the server work to no purpose.
 func TestFloods(t *testing.T) {
-	t.Parallel()
 	id := func(i int) uint32 { return uint32(2*i + 3) }
 	for _, c := range []struct {
 		name  string
@@ -108,7 +107,6 @@ func TestFloods(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
 			r := &rig{t, webtest.NewHost()}
 			r.rests()
 			var running, most atomic.Int64
@@ -136,7 +134,6 @@ func TestFloods(t *testing.T) {
 
 // TestFloodsOfHandlers is rapid reset of handlers that do not notice: others are refused, and few run.
 func TestFloodsOfHandlers(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	r.host.Limits.Streams = 10

@@ -18,7 +18,6 @@ const warning = "goaway 2147483647 NO_ERROR"
 
 // TestLeave is the end in order: the client is told that there will be one, and once it knows, which stream is the last.
 func TestLeave(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -43,7 +42,6 @@ func TestLeave(t *testing.T) {
 
 // TestLeaveLast is that the last stream does not change any more, whatever becomes of the connection.
 func TestLeaveLast(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -95,7 +93,6 @@ func TestLeaveIdle(t *testing.T) {
 
 // TestLeaveBefore is a request that has come before anybody looks at its connection, which begins when the gateway leaves already.
 func TestLeaveBefore(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	near, far := conn.Pipe()
@@ -122,7 +119,6 @@ func TestLeaveBefore(t *testing.T) {
 
 // TestLeaveClients is clients that are busy, idle, and new when the gateway leaves.
 func TestLeaveClients(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()

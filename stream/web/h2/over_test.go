@@ -11,7 +11,6 @@ import (
 // TestOver is what comes on streams that are over: what the client may have sent before it knew is taken, and the table stays
 // in step.
 func TestOver(t *testing.T) {
-	t.Parallel()
 	inStep := append(ask("GET", "/cookie"), number62)
 	for _, c := range []struct {
 		name   string
@@ -88,7 +87,6 @@ func (h *hand) long() {
 
 // TestLarge is a head that is too long: that is answered, and the table stays in step.
 func TestLarge(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -122,7 +120,6 @@ func TestLarge(t *testing.T) {
 
 // TestPrefaces is what comes in place of what a client begins with.
 func TestPrefaces(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
@@ -160,7 +157,6 @@ func TestPrefaces(t *testing.T) {
 
 // TestMany is more streams than may be at a time.
 func TestMany(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()

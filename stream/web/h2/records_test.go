@@ -48,7 +48,6 @@ func (r *rig) recordOf(is func(*telemetry.Record) bool) telemetry.Record {
 
 // TestRecords is what is known of an exchange in the end.
 func TestRecords(t *testing.T) {
-	t.Parallel()
 	me := []string{"user-agent", "me", "referer", "you"}
 	for _, c := range []struct {
 		method, path string
@@ -93,7 +92,6 @@ func TestRecords(t *testing.T) {
 // TestRecordsOfNone is the record of what is no request: nothing of it is told but whose fault that was. Whoever is to know
 // is told.
 func TestRecordsOfNone(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	broken := make(chan error, 1)
@@ -134,7 +132,6 @@ func TestRecordsOfNone(t *testing.T) {
 
 // TestRecordsOfConnections is what is known of a connection in the end: how it ended, and the bytes of it.
 func TestRecordsOfConnections(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		for _, c := range []struct {
 			name string
@@ -171,7 +168,6 @@ func TestRecordsOfConnections(t *testing.T) {
 
 // TestRecordsOfBackends is the record of an exchange whose server did not do as it should.
 func TestRecordsOfBackends(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		say    []byte
 		status int

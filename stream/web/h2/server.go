@@ -102,7 +102,7 @@ func (v *serving) upgraded(r *web.Request, settings []byte) {
 	v.began = false
 	v.last = 1
 	x := v.next()
-	x.req = *r
+	x.req, x.protocol = *r, false
 	x.req.Interim, x.req.Length = true, 0
 	x.start(v, 1)
 	x.in.ended = true
@@ -195,7 +195,11 @@ func (v *serving) rests() {
 // settled, wentAway, pongs and looks are part of end.
 func (v *serving) settled() {}
 
-func (v *serving) wentAway(uint32, wire.Code) { v.nudge() } // its end may be there already
+func (v *serving) wentAway(uint32, wire.Code) {
+	if len(v.lanes) == 0 {
+		v.nudge() // the end may have come together with it
+	}
+}
 
 func (v *serving) pongs(data [8]byte) {
 	if data == leavingPing {
@@ -242,7 +246,7 @@ func (v *serving) opens(b *block, ended bool) error {
 		return err
 	}
 	x.fields, b.fields = b.fields, x.fields[:0]
-	x.refused = fault
+	x.refused, x.protocol = fault, b.protocol != ""
 	x.start(v, b.stream)
 	switch {
 	case ended:

@@ -30,7 +30,6 @@ func (u upgrading) ServeConn(ctx context.Context, c conn.Conn, about *stream.Inf
 
 // TestUpgraded is a request that has come in HTTP/1.1, and is answered as stream 1.
 func TestUpgraded(t *testing.T) {
-	t.Parallel()
 	payload := func(s ...wire.Setting) []byte { return settings(s...)[wire.HeadSize:] }
 	for _, o := range over {
 		for _, c := range []struct {
@@ -41,7 +40,6 @@ func TestUpgraded(t *testing.T) {
 			hear     []string
 		}{
 			{"a request", "/", payload(), nil, []string{"1" + ok("GET http x /")}},
-			{"others behind it", "/", nil, get(3, "/wait"), []string{"1" + ok("GET http x /")}},
 			{"a window", "/", payload(wire.Setting{ID: wire.InitialWindow, Value: 0}), window(1, 100), nil},
 			{"an error", "/error", payload(), nil, []string{"1 502 content-length=0 server=S"}},
 			{"stream 1 again", "/wait", payload(), get(1, "/"), []string{"1 !STREAM_CLOSED"}},

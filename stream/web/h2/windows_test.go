@@ -37,7 +37,6 @@ func (h *hand) takes(n, most int) (of map[uint32]int) {
 
 // TestWindows has windows opened and closed by the client while bodies are sent.
 func TestWindows(t *testing.T) {
-	t.Parallel()
 	const size = 40_000 // of /big
 	initial := func(n uint32) wire.Setting { return wire.Setting{ID: wire.InitialWindow, Value: n} }
 	for _, o := range over {
@@ -95,7 +94,6 @@ func TestWindows(t *testing.T) {
 
 // TestLastWindow is a window that is opened in the same moment as the stream is reset, and one of a stream that has nothing left to send.
 func TestLastWindow(t *testing.T) {
-	t.Parallel()
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	h := r.greeted(r.pipes(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 0})
@@ -111,7 +109,6 @@ func TestLastWindow(t *testing.T) {
 
 // TestLongHeads is heads that do not fit into a frame.
 func TestLongHeads(t *testing.T) {
-	t.Parallel()
 	for _, o := range over {
 		r := &rig{t, webtest.NewHost()}
 		r.rests()
