@@ -378,15 +378,20 @@ func TestEarlyAnswer(t *testing.T) {
 		h := b.accept()
 		h.await(wire.Data)
 		h.say(answer("200"), last(1, "ok"), reset(1, wire.NoError))
-		for err == nil { // until that has come
-			_, err = io.WriteString(y, "more")
-		}
 		resp, err := y.Response()
 		if err != nil || resp.Status != 200 {
 			t.Fatalf("there came %v, %v", resp, err)
 		}
 		if body, err := io.ReadAll(y); string(body) != "ok" || err != nil {
 			t.Errorf("there came %q, %v", body, err)
+		}
+		for range 1000 { // of which the server wants nothing, whether that is known yet or not
+			if _, err := io.WriteString(y, "more"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := y.End(nil); err != nil {
+			t.Error(err)
 		}
 		y.Close()
 	})

@@ -109,6 +109,12 @@ func (c *connection) read() error {
 	}
 }
 
+// nudge has the reader look once more whether there is something to read.
+func (c *connection) nudge() {
+	c.nudged = true
+	c.t.StopRecv()
+}
+
 // again reports whether a wait that has failed is to be repeated, because it was nudged: the end of what the peer sends may
 // have come together with its last bytes, and then nobody was told of it.
 func (c *connection) again(err error) bool {
@@ -481,8 +487,7 @@ func (c *connection) look() {
 	c.calm()
 	if !c.looked || len(c.lanes) > 0 {
 		if c.looked = true; c.t.Parted() {
-			c.nudged = true
-			c.t.StopRecv()
+			c.nudge()
 		}
 	}
 	if c.block.open && now-c.since > c.limits.HeadTime {

@@ -193,8 +193,9 @@ func (v *serving) rests() {
 }
 
 // settled, wentAway, pongs and looks are part of end.
-func (v *serving) settled()                   {}
-func (v *serving) wentAway(uint32, wire.Code) {}
+func (v *serving) settled() {}
+
+func (v *serving) wentAway(uint32, wire.Code) { v.nudge() } // its end may be there already
 
 func (v *serving) pongs(data [8]byte) {
 	if data == leavingPing {
