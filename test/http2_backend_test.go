@@ -553,7 +553,7 @@ func TestHTTP2ServerFloods(t *testing.T) {
 			if status, body := asked(t, "GET", port, "/", ""); status != 200 || body != "fine" {
 				t.Errorf("the next one gets %d, %q", status, body)
 			}
-			g.took(t, before, 50)
+			g.took(t, before, 80)
 			g.terminate()
 		})
 	}

@@ -17,13 +17,7 @@ const multiplexing = `<!DOCTYPE html>
     const r = await fetch('/echo?' + i, { method: 'POST', body: 'x'.repeat(i * 1000) })
     return (await r.text()).length
   }))
-  const stream = await fetch('/lines')
-  let lines = 0
-  for (const reader = stream.body.getReader(); ;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    lines += value.filter(b => b === 10).length
-  }
+  const lines = (await (await fetch('/lines')).text()).split('\n').length - 1
   const protocols = new Set(performance.getEntries().map(e => e.nextHopProtocol).filter(p => p))
   document.getElementById('said').append([...protocols].join(), ' ', sums.reduce((a, b) => a + b), ' ', lines)
 </script>

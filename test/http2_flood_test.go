@@ -61,7 +61,7 @@ func (f *flooded) honest(t *testing.T) (stop func()) {
 		for n := 0; ; n++ {
 			select {
 			case <-over:
-				if n == 0 || slowest > patience/2 {
+				if n == 0 || slowest > patience/2 && !raced {
 					t.Errorf("%d honest requests, of which one took %v", n, slowest)
 				}
 				return
@@ -227,7 +227,7 @@ func TestHTTP2Deaf(t *testing.T) {
 	for _, versions := range []string{"http/1.1", "h2"} {
 		t.Run("no window, before "+versions, func(t *testing.T) {
 			t.Parallel()
-			const connections, streams = 20, 100
+			const connections, streams = 10, 100
 			f := flooding(t, versions, append(limit("body", "2s"), limit("pool", 4000)...)...)
 			before, stop := f.peak(), f.honest(t)
 			var all []*talker
@@ -301,7 +301,7 @@ func TestHTTP2Deaf(t *testing.T) {
 			}
 		}
 		stop()
-		f.took(t, before, 60)
+		f.took(t, before, 80)
 		f.terminate()
 	})
 	t.Run("half a head", func(t *testing.T) {
@@ -338,7 +338,7 @@ func TestHTTP2Deaf(t *testing.T) {
 	})
 	t.Run("no answer to PING", func(t *testing.T) {
 		t.Parallel()
-		f := flooding(t, "http/1.1", limit("ping", "500ms")...)
+		f := flooding(t, "http/1.1", limit("ping", "2s")...)
 		k := speaking(t, f.port)
 		k.asks(1, true, get("/late")...)
 		within(t, "the end", 15*time.Second, func() {

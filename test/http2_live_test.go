@@ -28,6 +28,7 @@ func lasting(t testing.TB, name string) (b *backend, begun, release chan bool) {
 			<-release
 		}
 		io.WriteString(w, name)
+		io.Copy(io.Discard, r.Body)
 	}, bilingual)
 	return b, begun, release
 }

@@ -51,7 +51,7 @@ func TestHTTP2WebSocket(t *testing.T) {
 		return append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", path, "sec-websocket-version", "13",
 			"sec-websocket-protocol", "mine, other", "origin", "http://a"}, more...)
 	}
-	piece := func(stream uint32, want string) {
+	piece := func(stream uint32, want string) (ended bool) {
 		t.Helper()
 		got := ""
 		for len(got) < len(want) {
@@ -59,11 +59,12 @@ func TestHTTP2WebSocket(t *testing.T) {
 			if h.Type != http2.FrameData {
 				t.Fatalf("%v", h)
 			}
-			got += string(h.data)
+			got, ended = got+string(h.data), h.ends()
 		}
 		if got != want {
 			t.Errorf("%q comes back, want %q", got, want)
 		}
+		return ended
 	}
 	for i := range 3 { // several at a time
 		stream := uint32(2*i + 1)
@@ -81,8 +82,7 @@ func TestHTTP2WebSocket(t *testing.T) {
 		}
 	}
 	k.data(1, true, []byte("bye"))
-	piece(1, "bye")
-	for ended := false; !ended; {
+	for ended := piece(1, "bye"); !ended; {
 		h := k.await("end", of(1))
 		ended = h.ends() || h.Type == http2.FrameRSTStream
 	}
