@@ -364,7 +364,8 @@ func (c *caller) hearsShort() (status, body string) {
 func TestHTTPSmuggling(t *testing.T) {
 	end, port := freePort(t), freePort(t)
 	nginx(t, fmt.Sprintf("http { access_log off; server { listen 127.0.0.1:%d; location / { return 200 $request_uri; } location /admin { return 200 secret; } } }", end), end)
-	g := start(t, hosting(port, end, `routes: [ { when: [ { headers: { ":path": /admin* } } ], exit: echo } ]
+	g := start(t, hosting(port, end, `options: { versions: [ http/1.1 ] }
+routes: [ { when: [ { headers: { ":path": /admin* } } ], exit: echo } ]
 exit: out`), append(limit("body", "300ms"), limit("headtime", "300ms")...)...)
 	healthy := call(t, port)
 	ask := func() {

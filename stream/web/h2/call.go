@@ -111,7 +111,7 @@ const mostInterim = 64
 func (y *call) heads(b *block, ended bool) error {
 	switch {
 	case y.in.err != nil:
-		return nil
+		return y.c.chatter(ignored)
 	case y.final:
 		return y.c.trailer(&y.lane, b, ended)
 	case y.c.decoder.Large():

@@ -355,7 +355,7 @@ func (c *connection) complete(b *block) error {
 	case l == nil && id&1 == c.odd && id > c.last:
 		return c.end.opens(b, ended)
 	case l == nil && c.past.wasReset(id):
-		return nil // it came before the peer knew
+		return c.chatter(ignored) // it came before the peer knew, perhaps
 	case l == nil && c.past.forgot(id):
 		return c.late(id)
 	case l == nil && c.past.has(id):

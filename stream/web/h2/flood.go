@@ -16,6 +16,7 @@ const (
 	mostGlitches = 1000
 	calmGlitches = 100 // of them are forgotten in a second
 	mostNoise    = 20_000
+	ignored      = 4 // what it costs to decode a block of which nothing is wanted
 )
 
 // glitch takes note of a stream that came to nothing: opening streams to reset them, or to have them reset, costs a peer

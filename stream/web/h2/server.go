@@ -273,7 +273,7 @@ func (v *serving) refuse(err error) {
 // heads is part of end.
 func (v *serving) heads(l *lane, b *block, ended bool) error {
 	if l.in.err != nil {
-		return nil
+		return v.chatter(ignored)
 	}
 	return v.trailer(l, b, ended)
 }
