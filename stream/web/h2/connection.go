@@ -53,6 +53,7 @@ type connection struct {
 	last           uint32 // the highest stream that the peer has begun
 	mine           uint32 // the highest one that we have
 	past           recent // streams that are over
+	lingering      []lingers
 	final          uint32 // the last stream that is looked at, as far as the peer was told
 	fault          error  // ended the connection; nil while it goes on
 	quit           bool   // nothing more is read
@@ -355,6 +356,9 @@ func (c *connection) complete(b *block) error {
 	case l == nil && id&1 == c.odd && id > c.last:
 		return c.end.opens(b, ended)
 	case l == nil && c.past.wasReset(id):
+		if ended {
+			c.lingered(id)
+		}
 		return c.chatter(ignored) // it came before the peer knew, perhaps
 	case l == nil && c.past.forgot(id):
 		return c.late(id)
@@ -403,6 +407,7 @@ func (c *connection) reset(f *wire.Frame) error {
 	case c.isIdle(f.Stream):
 		return &wire.Fault{Code: wire.ProtocolError, Text: "RST_STREAM comes on a stream that nobody has begun"}
 	}
+	c.lingered(f.Stream)
 	return c.chatter(1)
 }
 
@@ -494,6 +499,7 @@ func (c *connection) look() {
 		c.wrong(&wire.Fault{Code: wire.EnhanceYourCalm, Text: "a header block was not complete in time"})
 		c.t.StopRecv()
 	}
+	c.endLingering(now)
 	c.end.looks(now)
 	c.flushSoon()
 }

@@ -312,8 +312,8 @@ func (x *exchange) finish(err error) error {
 	switch {
 	case err != nil && !told:
 		x.reset(wire.InternalError)
-	case !x.in.ended: // section 8.1
-		x.reset(wire.NoError)
+	case !x.in.ended:
+		x.linger()
 	}
 	if err == nil {
 		v.whole()

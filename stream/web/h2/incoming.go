@@ -44,6 +44,9 @@ func (c *connection) data(f *wire.Frame) error {
 		return &wire.Fault{Code: wire.ProtocolError, Text: "DATA comes on a stream that nobody has begun"}
 	case l == nil || l.in.err != nil || l.in.over:
 		c.giveBack(f.Size)
+		if f.Flags&wire.EndStream != 0 {
+			c.lingered(f.Stream)
+		}
 		if l == nil && c.past.forgot(f.Stream) {
 			return c.late(f.Stream)
 		}

@@ -39,6 +39,7 @@ func TestOver(t *testing.T) {
 		{"RST_STREAM, of long ago", (*hand).long, reset(1, wire.Cancel), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // many wait for a sweeper
 			r := &rig{t, webtest.NewHost()}
 			r.rests()
 			h := r.greeted(r.pipes(server(app)))

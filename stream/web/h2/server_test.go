@@ -195,6 +195,7 @@ func TestConversations(t *testing.T) {
 					name += " byte by byte"
 				}
 				t.Run(name, func(t *testing.T) {
+					t.Parallel() // some wait for a sweeper
 					c2 := (&rig{t, r.host}).greeted(d)
 					if split {
 						for i := range c.say {
