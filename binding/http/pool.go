@@ -176,6 +176,11 @@ func (l *links) client() *h2.Client {
 
 // comes reports whether a connection is being opened that will, or may, carry many exchanges. The lock is held.
 func (l *links) comes() bool {
+	for _, c := range l.clients {
+		if !c.Settled() {
+			return true
+		}
+	}
 	return l.dialled > 0 && l.versions.http2 && (l.speaks == HTTP2 || l.speaks == "" && (l.scheme == "https" || !l.versions.http1))
 }
 

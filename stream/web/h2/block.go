@@ -241,6 +241,8 @@ func (b *block) request(r *web.Request, ended bool) error {
 		return b.malformed("there is no :path")
 	case b.has&hasProtocol != 0 && b.method != "CONNECT":
 		return b.malformed("there is :protocol, but the method is not CONNECT")
+	case b.has&hasProtocol != 0 && !http1.IsToken(b.protocol):
+		return b.malformed("the :protocol is not a token")
 	case !http1.IsToken(b.method):
 		return b.malformed("the :method is not a token")
 	case ended && b.length > 0:
@@ -258,6 +260,7 @@ func (b *block) request(r *web.Request, ended bool) error {
 	if b.protocol != "" { // as HTTP/1.1 has it, so that nobody need know both ways
 		r.Method = "GET"
 		if b.protocol == "websocket" {
+			r.Header.Del("sec-websocket-key") // which is of no use in HTTP/2 (RFC 8441, section 5)
 			r.Header = append(r.Header, web.Field{Name: "sec-websocket-key", Value: web.NewKey()})
 			b.fields = r.Header
 		}

@@ -30,6 +30,9 @@ type call struct {
 	tries   int
 	closed  bool
 	off     bool // the connection
+
+	moving sync.Mutex // held while the call goes to another connection
+	stops  bool       // nobody wants to read
 }
 
 // begin begins the call on c, at a place that was taken.
@@ -51,7 +54,7 @@ func (y *call) begin(c *Client) error {
 	case err != nil:
 	case r.Protocol != "" && y.ctx.Err() != nil:
 		err = context.Cause(y.ctx)
-	case c.away || c.fault != nil:
+	case c.away || c.fault != nil, c.began && c.open >= int(c.most): // which it has said after the place was taken
 		err = ErrLeft
 	case r.Protocol != "" && !c.connects:
 		err = stream.Refuse(stream.Unavailable, "the server does not take %s over HTTP/2", r.Protocol)
@@ -68,6 +71,7 @@ func (y *call) begin(c *Client) error {
 		c.mine += 2
 	}
 	y.lane.begin(&c.connection, c.mine, y)
+	y.in.stopped = y.stops
 	if c.mine > wire.MostWindow-2 { // no number is left
 		c.retire("used up")
 	}
@@ -248,7 +252,10 @@ func (y *call) again() error {
 		if err != nil {
 			return err
 		}
-		if err = y.begin(c); err == nil {
+		y.moving.Lock()
+		err = y.begin(c)
+		y.moving.Unlock()
+		if err == nil {
 			return nil
 		}
 		c.pool.Freed(c)
@@ -308,6 +315,14 @@ func (y *call) End(trailer web.Header) error {
 	}
 	c.flush()
 	return nil
+}
+
+// StopRead is part of web.Stream.
+func (y *call) StopRead() {
+	y.moving.Lock()
+	defer y.moving.Unlock()
+	y.stops = true
+	y.lane.StopRead()
 }
 
 // leave takes the call off its connection.

@@ -25,7 +25,7 @@ type Link struct {
 type Pool interface {
 	// Another gives a client, with a place taken, for a request that the server has not taken from another one.
 	Another(ctx context.Context, about *stream.Info) (*Client, error)
-	// Freed is told that a place of c is free again.
+	// Freed is told that there are places on c: one is free again, or the server has said how many it has.
 	Freed(c *Client)
 	// Gone is told that c takes no more exchanges.
 	Gone(c *Client)
@@ -167,12 +167,23 @@ func (c *Client) Retire(why string) {
 func (c *Client) Take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= int(min(c.most, 1<<16)) {
+	most := 1 // until the server has said more
+	if c.began {
+		most = int(min(c.most, 1<<16))
+	}
+	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= most {
 		return false
 	}
 	c.fresh = false
 	c.taken++
 	return true
+}
+
+// Settled reports whether the server has said how many exchanges it takes at a time, or never will.
+func (c *Client) Settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.began || c.fault != nil
 }
 
 // Idle reports whether there is no exchange, and since when by the time of the host's sweeper.
@@ -208,7 +219,11 @@ func (c *Client) wentAway(last uint32, code wire.Code) {
 	c.rests()
 }
 
-func (c *Client) settled()                { c.settles.Broadcast() }
+func (c *Client) settled() {
+	c.settles.Broadcast()
+	conn.Briefly(func() { c.pool.Freed(c) })
+}
+
 func (c *Client) pongs([8]byte)           {}
 func (c *Client) patience() time.Duration { return 0 }
 

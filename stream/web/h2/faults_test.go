@@ -63,6 +63,8 @@ var malformed = []struct {
 	{"a CONNECT without :authority", fields(":method", "CONNECT")},
 	{"a CONNECT for a protocol, without :path", fields(":method", "CONNECT", ":authority", "x:1", ":protocol", "websocket", ":scheme", "http")},
 	{"a CONNECT for a protocol, without :scheme", fields(":method", "CONNECT", ":authority", "x:1", ":protocol", "websocket", ":path", "/")},
+	{"a CONNECT for no protocol", fields(":method", "CONNECT", ":authority", "x:1", ":protocol", "", ":scheme", "http", ":path", "/")},
+	{"a CONNECT for two protocols", fields(":method", "CONNECT", ":authority", "x:1", ":protocol", "websocket, h2c", ":scheme", "http", ":path", "/")},
 }
 
 // faults of streams are answered with RST_STREAM, those of connections with GOAWAY. What is said comes behind the preface.

@@ -97,12 +97,14 @@ type pool struct {
 
 	mu      sync.Mutex // guards what follows
 	clients []*h2.Client
+	changed sync.Cond // clients have, or there are places
 	made    int
 	faults  []error
 }
 
 func (r *rig) pool(d dial) *pool {
 	p := &pool{rig: r, dial: d}
+	p.changed.L = &p.mu
 	r.Cleanup(p.close)
 	return p
 }
@@ -121,9 +123,16 @@ func (p *pool) close() {
 func (p *pool) Another(ctx context.Context, _ *stream.Info) (*h2.Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.clients {
-		if c.Take() {
-			return c, nil
+	for waits := true; waits; {
+		waits = false
+		for _, c := range p.clients {
+			if c.Take() {
+				return c, nil
+			}
+			waits = waits || !c.Settled()
+		}
+		if waits {
+			p.changed.Wait()
 		}
 	}
 	c, err := p.dial()
@@ -139,12 +148,19 @@ func (p *pool) Another(ctx context.Context, _ *stream.Info) (*h2.Client, error) 
 	return made, nil
 }
 
-func (p *pool) Freed(*h2.Client) {}
+// Freed is part of h2.Pool.
+func (p *pool) Freed(*h2.Client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed.Broadcast()
+}
 
+// Gone is part of h2.Pool.
 func (p *pool) Gone(c *h2.Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clients = slices.DeleteFunc(p.clients, func(have *h2.Client) bool { return have == c })
+	p.changed.Broadcast()
 }
 
 func (p *pool) Failed(_ *h2.Client, fault error) {
