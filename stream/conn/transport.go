@@ -344,22 +344,38 @@ func (t *Transport) unsent(err error) error {
 	return t.cut(err)
 }
 
-// Linger ends what is sent and takes what still comes, for a while and not much of it, so that the peer can read what
-// it was sent: closing a socket that has unread bytes resets it (RFC 9112, section 9.6).
+// Linger ends what is sent and takes what still comes, not much of it and for as long as the peer takes what it was sent: closing
+// a socket that has unread bytes, or gets some later, resets it (RFC 9112, section 9.6).
 func (t *Transport) Linger(ctx context.Context) {
 	const most, patience = 1 << 20, 2 * time.Second
 	if t.Finish() != nil {
 		return
 	}
-	if ctx.Err() == nil && !t.over.Load() {
-		t.SetReadDeadline(time.Now().Add(patience))
-	}
 	t.readLate.Store(false)
-	for n := 0; n < most; n += len(t.Buffered()) {
+	left, until := t.pending(), time.Now().Add(patience)
+	for n := 0; n < most && time.Until(until) > 0; n += len(t.Buffered()) {
 		t.r, t.w = 0, 0
 		t.Free()
-		if t.Fill() != nil {
+		if ctx.Err() == nil && !t.over.Load() {
+			t.SetReadDeadline(until)
+		}
+		err := t.Fill()
+		if now := t.pending(); now < left {
+			left, until = now, time.Now().Add(patience)
+		}
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || t.over.Load()) {
 			return
 		}
 	}
+}
+
+// pending is how many bytes were sent that the peer has not taken yet, as far as that is known.
+func (t *Transport) pending() int {
+	switch {
+	case t.raw():
+		return t.sock.queued()
+	case t.below != nil && t.below.raw():
+		return t.below.sock.queued()
+	}
+	return 0
 }

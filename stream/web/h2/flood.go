@@ -40,8 +40,9 @@ func (f *floods) chatter(cost int) error {
 	return nil
 }
 
-// useful takes note of work that was to some purpose. A peer that is sent a lot has to say a lot about its windows.
-func (f *floods) useful() { f.noise = max(0, f.noise-2) }
+// useful takes note of n bytes of a body that were sent. A peer that is sent a lot has to say a lot about its windows: some do
+// so, twice, for each 4 KiB that they have read.
+func (f *floods) useful(n int) { f.noise = max(0, f.noise-4-n>>9) }
 
 // calm is called about once a second.
 func (f *floods) calm() {

@@ -568,7 +568,7 @@ func (l *lane) await() {
 // append appends a frame, or makes the last one longer if it is the lane's own. The lock is held.
 func (l *lane) append(p []byte) {
 	c, out := l.c, &l.out
-	c.useful()
+	c.useful(len(p))
 	if out.round == c.round && out.at < len(c.out) && wire.Type(c.out[out.at+3]) == wire.Data {
 		size := int(c.out[out.at])<<16 | int(c.out[out.at+1])<<8 | int(c.out[out.at+2])
 		if out.at+wire.HeadSize+size == len(c.out) && size+len(p) <= c.frame {

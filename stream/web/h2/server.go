@@ -141,7 +141,15 @@ func (v *serving) over(err error) error {
 	}
 	v.trim(len(v.idle))
 	v.drained()
-	if v.fault == nil || !told {
+	switch {
+	case v.fault == nil && err == io.EOF:
+		return nil
+	case v.fault == nil: // what was sent may be on its way for long
+		v.mu.Unlock()
+		v.t.Linger(v.scope)
+		v.mu.Lock()
+		return nil
+	case !told:
 		return v.fault
 	}
 	if fault := new(wire.Fault); v.Broken != nil && errors.As(v.fault, &fault) {
