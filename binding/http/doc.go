@@ -18,7 +18,7 @@
 // it is passed on as it came; and headers by which a client says whose proxy it is count only if it is trusted (option
 // forwarded). A :path is never decoded, nor cleaned of its dots. Because others do that, a path with a segment . or .. in
 // it, however it is written, is refused (400) by a server that has guarded routes: /public/../admin could be taken for
-// public here. So is a request with two lines of authorization, or of origin.
+// public here. So is one that escapes what need not be escaped, such as /%61dmin. So is a request with two lines of authorization, or of origin.
 //
 // A page of another origin is refused unless access-control lets it in: that holds without the option too. The questions
 // that browsers ask in advance are answered by the server, guards are not asked then.

@@ -66,6 +66,7 @@ func (p *proxy) ServeExchange(ctx context.Context, r *web.Request, x web.Served)
 // choose is where a request goes, and the file that it is about.
 func (p *proxy) choose(ctx context.Context, r *web.Request) (file.Port, string, error) {
 	path, _, _ := strings.Cut(r.Path, "?")
+	path = plain(path)
 	var held *When
 	way, err := p.routes.Pick(ctx, func(w *When) bool {
 		if w.Method != "" && string(w.Method) != r.Method || !w.anyPath && !w.path.match(path, nil) {

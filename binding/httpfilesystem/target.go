@@ -82,6 +82,31 @@ func (t *target) name(w *When, path string, dir bool) (string, error) {
 	return name, nil
 }
 
+// plain is a path in which what need not be escaped is not, so that a route cannot be passed by (RFC 3986, section 6.2.2.2).
+func plain(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			hi, ok := digit(path[i+1])
+			lo, also := digit(path[i+2])
+			if c := hi<<4 | lo; ok && also && isUnreserved(c) {
+				b.WriteByte(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(path[i])
+	}
+	return b.String()
+}
+
+func isUnreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
 // unescape decodes the escapes of a path, once. What would be taken for more than one name then, or for another one by
 // the system, is refused.
 func unescape(s string) (string, error) {
