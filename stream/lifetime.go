@@ -18,6 +18,7 @@ type lifetime struct {
 	watched atomic.Bool               // somebody waits for that: set before cause is looked at, or never
 
 	life     sync.Mutex // guards what follows
+	waker    Waker
 	done     chan struct{}
 	closed   bool // done is
 	after    []*func()
@@ -124,7 +125,13 @@ func (l *lifetime) Cancel(cause error) {
 }
 
 func (l *lifetime) cancel(cause *cancelled) {
-	if !l.cause.CompareAndSwap(nil, cause) || !l.watched.Load() {
+	if !l.cause.CompareAndSwap(nil, cause) {
+		return
+	}
+	if cause != over {
+		l.wake()
+	}
+	if !l.watched.Load() {
 		return
 	}
 	l.life.Lock()
@@ -134,6 +141,33 @@ func (l *lifetime) cancel(cause *cancelled) {
 		go (*f)()
 	}
 	l.after = nil
+}
+
+// A Waker is something that waits on behalf of a scope, and can be told that it need not.
+type Waker interface {
+	// Wake is called, on a goroutine of its own, when the scope was cancelled. It may come after Wakes was called again.
+	Wake()
+}
+
+// Wakes has w told of the end of the scope, in place of who was to be told before; nil is nobody. Unlike AfterFunc it costs
+// next to nothing, but there is one at a time.
+func (l *lifetime) Wakes(w Waker) {
+	l.life.Lock()
+	l.waker = w
+	l.life.Unlock()
+	if w != nil && l.cause.Load() != nil {
+		l.wake()
+	}
+}
+
+func (l *lifetime) wake() {
+	l.life.Lock()
+	w := l.waker
+	l.waker = nil
+	l.life.Unlock()
+	if w != nil {
+		go w.Wake()
+	}
 }
 
 // close closes the channel, if there is one and its time has come. The lock is held.

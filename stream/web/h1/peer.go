@@ -133,6 +133,15 @@ func (p *Peer) look() {
 	}
 }
 
+// Wake is part of stream.Waker.
+func (p *Peer) Wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx != nil && p.ctx.Err() != nil {
+		p.receiving.t.Break()
+	}
+}
+
 // fresh is for how long after an exchange a link is taken for good without a look, which is a system call, by a request that
 // can be sent again. Otherwise a server that has closed the link, or says something that nobody has asked, is found out
 // before it is asked again.
@@ -152,6 +161,7 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	p.mu.Unlock()
 	p.req, p.open, p.got, p.final, p.armed, p.interim = r, true, false, false, false, 0
 	p.answered.Store(false)
+	stream.From(ctx).Wakes(p)
 	p.fault = nil
 	p.receiving.begin(raw, 0, 0)
 	old := !retries(r) || stream.From(ctx).Start().Sub(p.last) > fresh
@@ -277,6 +287,7 @@ func (p *Peer) Close() error {
 		fault = err
 	}
 	p.receiving.t.Expect(0)
+	stream.From(p.ctx).Wakes(nil)
 	p.mu.Lock()
 	p.last = stream.From(p.ctx).At(stream.FirstByte)
 	p.ctx, p.since = nil, p.link.Scope.Host().Sweeper.Now()

@@ -89,6 +89,7 @@ func (y *call) begin(c *Client) error {
 		y.sendHead(0)
 	}
 	y.out.head = nil
+	stream.From(y.ctx).Wakes(y)
 	stream.From(y.ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = c.link.Target })
 	return nil
 }
@@ -191,6 +192,19 @@ func (y *call) looks(now time.Duration) {
 	}
 }
 
+// Wake is part of stream.Waker.
+func (y *call) Wake() {
+	y.moving.Lock()
+	c := y.client
+	y.moving.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if y.client == c && !y.off {
+		y.looks(c.scope.Host().Sweeper.Now())
+		c.flushSoon()
+	}
+}
+
 // Response is part of web.Opened.
 func (y *call) Response() (*web.Response, error) {
 	for {
@@ -237,12 +251,18 @@ func (y *call) retries() bool {
 	defer c.mu.Unlock()
 	unseen := y.past == wire.RefusedStream
 	lost := c.fault != nil && repeats(y.req) && !y.late
-	if y.in.stopped || y.ctx.Err() != nil || y.tries >= 3 || !whole(y.req) || y.count > 0 {
+	if y.in.stopped || y.ctx.Err() != nil || !whole(y.req) || y.count > 0 {
 		return false
 	}
 	y.tries++
-	return unseen || lost
+	return unseen && y.tries <= mostUnseen || lost && y.tries <= mostLost
 }
+
+// How often a request is sent again: one that no server has looked at, and one that may have been.
+const (
+	mostUnseen = 10
+	mostLost   = 3
+)
 
 // again begins the call on another connection.
 func (y *call) again() error {
@@ -334,6 +354,7 @@ func (y *call) leave() {
 		return
 	}
 	y.off = true
+	stream.From(y.ctx).Wakes(nil)
 	if !y.out.ended || !y.in.ended {
 		y.reset(wire.Cancel)
 		c.flushSoon()

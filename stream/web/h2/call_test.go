@@ -93,13 +93,13 @@ func TestRetried(t *testing.T) {
 func TestRetriedInVain(t *testing.T) {
 	both(t, func(t *testing.T, b *backend) {
 		came := b.asks(request("GET", "/"), "")
-		for range 4 {
+		for range 11 {
 			h := b.accept()
 			h.hear(asked(1, "GET", "/"))
 			h.say(wire.AppendGoAway(nil, 1, wire.NoError, ""), reset(1, wire.RefusedStream))
 		}
 		b.comes(came, "refused: unavailable")
-		if n := b.dials(); n != 4 {
+		if n := b.dials(); n != 11 {
 			t.Errorf("there were %d connections", n)
 		}
 	})

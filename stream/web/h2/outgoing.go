@@ -108,6 +108,7 @@ func (c *connection) send() {
 		case n == 0 && len(c.lanes) > 1: // others may be about to say something
 			c.mu.Unlock()
 			runtime.Gosched()
+			runtime.Gosched() // who was about to has woken others
 			c.mu.Lock()
 		}
 		out, buf := c.out, c.buf

@@ -128,7 +128,7 @@ func (v *serving) over(err error) error {
 	case v.t.Late():
 		v.goodbye(v.last, wire.NoError, "")
 		v.scope.Closes(telemetry.Gateway, "idle timeout")
-	case err == io.EOF && len(v.lanes) == 0, v.t.Parted() && !v.t.Gone() && len(v.lanes) == 0:
+	case v.open == 0 && (err == io.EOF || v.t.Parted() && !v.t.Gone()):
 		v.scope.Closes(telemetry.Client, "fin")
 	case err == io.EOF:
 		v.lose(&stream.Cut{By: telemetry.Client, Why: "gone"})
