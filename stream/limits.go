@@ -16,7 +16,7 @@ func (Kept) Bounds() (least, most int64) { return 1, 1 << 20 }
 
 // Limits bounds everything that comes from outside. Each has a safe default and is set with -P gozilla.limits.KEY=VALUE.
 type Limits struct {
-	// The connections that may be open at once, accepted and dialled ones together. At the limit, a listener still
+	// The connections that may be open at once, accepted and dialled ones together, and the further streams of HTTP/2 on them. At the limit, a listener still
 	// accepts and closes at once, so that health probes of the port succeed, and a tcp client refuses to dial. The
 	// default is what the limit on open files leaves room for.
 	Connections Count
@@ -52,8 +52,9 @@ type Limits struct {
 	// The bytes of bodies that may wait to be read on one connection of HTTP/2, over all its streams. Each stream has a
 	// window of 64 KiB, or less if that is too much for so many; what is left is for windows that grow with use.
 	Window Count
-	// The bytes of bodies that may wait to be read on all connections of HTTP/2. Beyond, windows do not grow, and a
-	// connection on which more than 64 KiB wait is ended.
+	// The bytes that all connections of HTTP/2 may hold: heads of exchanges that go on, twice, bodies that wait to be read,
+	// and pieces of answers that wait for their clients. Beyond, windows do not grow, and a connection that holds more than
+	// 64 KiB, and takes more, is ended.
 	Bodies Count
 	// For how long a connection of HTTP/2 with streams on it may be silent before its peer is asked whether it is there; one
 	// that is silent for as long again is ended.

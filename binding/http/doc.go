@@ -61,8 +61,9 @@
 //
 // A connection holds no more than this, whatever its peer does: a head of the limit head for each stream (431 beyond, and
 // the connection ends with ENHANCE_YOUR_CALM when a block goes on and on), bodies of the limit window in all and 1 MiB more, what is
-// to be sent to a peer that does not read, 1 MiB, and a buffer of 32 KiB for each answer that waits for its client. All connections
-// hold bodies of the limit bodies and 64 KiB for each. A peer that makes work to no purpose is let go with ENHANCE_YOUR_CALM: one that begins a
+// to be sent to a peer that does not read, 1 MiB, and buffers of 80 KiB for each answer that waits for its client. All of this is bounded
+// by the limit bodies for the process, and 64 KiB for each connection beyond; each stream but the first of a connection counts as a
+// connection for the limit connections. A peer that makes work to no purpose is let go with ENHANCE_YOUR_CALM: one that begins a
 // thousand streams in vain, by resetting them or for their faults, or sends twenty thousand frames that carry nothing, such as PING,
 // SETTINGS and empty DATA; a tenth of the one, and half of the other, is forgotten in a second.
 //

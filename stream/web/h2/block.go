@@ -15,6 +15,7 @@ type block struct {
 	open      bool        // more of it is to come
 	fragments int         // frames it came in
 	size      int         // bytes they had
+	held      int         // bytes of the fields, as SETTINGS_MAX_HEADER_LIST_SIZE counts them
 	refused   *wire.Fault // the frame was faulty, so that the block is only decoded
 
 	fields  []web.Field // without what follows; the array is used again
@@ -54,6 +55,7 @@ func (b *block) begin(f *wire.Frame) {
 
 // take is given each field.
 func (b *block) take(name, value string) {
+	b.held += len(name) + len(value) + 32
 	switch {
 	case b.wrong != "":
 	case name == "":

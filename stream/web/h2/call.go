@@ -136,6 +136,9 @@ func (y *call) heads(b *block, ended bool) error {
 		}
 		return nil
 	}
+	if err := y.holds(b); err != nil {
+		return err
+	}
 	resp.Header = slices.Clone(resp.Header)
 	y.resp, y.final, y.in.early = resp, true, false
 	y.frame(b, ended)

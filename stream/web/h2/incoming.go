@@ -64,26 +64,36 @@ func (c *connection) data(f *wire.Frame) error {
 	return l.receive(f)
 }
 
-// keeps takes note of n bytes that wait to be read.
-func (c *connection) keeps(n int) error {
-	host := c.scope.Host()
+// charge takes note of n bytes that are held on behalf of the peer. All that is held is bounded for the process; beyond, who
+// holds more than a little is let go.
+func (c *connection) charge(n int) error {
 	c.in.held += n
-	all := host.Bodies.Add(int64(n))
-	if all <= int64(c.limits.Bodies) && c.in.held <= int(c.limits.Window) {
-		c.giveBack(n)
-		return nil
-	}
-	c.in.owed += n
-	if all > int64(c.limits.Bodies) && c.in.held > wire.WindowSize {
-		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too much waits to be read, in all"}
+	if c.scope.Host().Bodies.Add(int64(n)) > int64(c.limits.Bodies) && c.in.held > wire.WindowSize {
+		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too much is held, in all"}
 	}
 	return nil
 }
 
-// gives takes note of n bytes that do not wait any more.
-func (c *connection) gives(n int) {
+// release takes note of n bytes that are not held any more.
+func (c *connection) release(n int) {
 	c.in.held -= n
 	c.scope.Host().Bodies.Add(-int64(n))
+}
+
+// keeps takes note of n bytes that wait to be read.
+func (c *connection) keeps(n int) error {
+	err := c.charge(n)
+	if c.in.held <= int(c.limits.Window) && c.scope.Host().Bodies.Load() <= int64(c.limits.Bodies) {
+		c.giveBack(n)
+	} else {
+		c.in.owed += n
+	}
+	return err
+}
+
+// gives takes note of n bytes that do not wait any more.
+func (c *connection) gives(n int) {
+	c.release(n)
 	if back := min(n, c.in.owed); back > 0 {
 		c.in.owed -= back
 		c.giveBack(back)

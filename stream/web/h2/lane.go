@@ -16,15 +16,17 @@ import (
 
 // A lane is one stream of a connection: a web.Stream. It is guarded by the lock of the connection.
 type lane struct {
-	c    *connection
-	id   uint32
-	who  owner
-	past wire.Code // by which the peer has reset it
-	left bool      // the peer has
-	dead bool      // the peer knows that it is over, by a reset or with the connection
-	open bool      // it counts for the limit on streams
-	in   receiving
-	out  sending
+	c       *connection
+	id      uint32
+	who     owner
+	past    wire.Code // by which the peer has reset it
+	left    bool      // the peer has
+	dead    bool      // the peer knows that it is over, by a reset or with the connection
+	open    bool      // it counts for the limit on streams
+	charged int       // bytes that are held for it, but for its body
+	slot    bool      // it takes a place of a connection
+	in      receiving
+	out     sending
 
 	received, sent atomic.Int64 // bytes of bodies that nobody was told of
 }
@@ -112,6 +114,11 @@ func (l *lane) end() {
 	c.giveUp(l)
 	l.discard()
 	c.in.grown -= l.in.size - c.in.initial
+	c.release(l.charged)
+	if l.charged = 0; l.slot {
+		l.slot = false
+		c.scope.Host().Connections.Free()
+	}
 	delete(c.lanes, l.id)
 	if !c.past.wasReset(l.id) {
 		c.past.add(l.id)
@@ -269,7 +276,9 @@ func (l *lane) receive(f *wire.Frame) error {
 	if ended {
 		return l.endReceiving(nil)
 	}
-	in.wake.Signal()
+	if len(p) > 0 {
+		in.wake.Signal()
+	}
 	return nil
 }
 
@@ -341,6 +350,7 @@ func (in *receiving) state() error {
 // piece waits for the next piece of the body. The lock is held. Without wait, no piece and no error is that none has come.
 func (l *lane) piece(wait bool) ([]byte, error) {
 	in := &l.in
+	defer func() { in.since = 0 }()
 	for {
 		if err := in.state(); err != nil {
 			return nil, err
@@ -362,9 +372,10 @@ func (l *lane) piece(wait bool) ([]byte, error) {
 				continue
 			}
 		}
-		in.since = l.now()
+		if in.since == 0 {
+			in.since = l.now()
+		}
 		in.wake.Wait()
-		in.since = 0
 	}
 }
 
@@ -530,9 +541,10 @@ func (l *lane) grant(n int) int {
 		case out.window <= 0:
 			c.giveUp(l)
 			if c.flush(); out.window <= 0 && out.err == nil && !out.none {
-				l.await()
+				l.await(n)
 			}
 		case out.turn && c.admits(), !out.turn && len(c.queue) == 0 && c.turns == 0 && c.admits():
+			out.since = 0
 			m := min(n, c.frame, int(min(out.window, c.window)))
 			out.window -= int64(m)
 			c.window -= int64(m)
@@ -550,7 +562,7 @@ func (l *lane) grant(n int) int {
 			c.queue = append(c.queue, l)
 			c.admit()
 			for !out.turn && out.err == nil && !out.none {
-				l.await()
+				l.await(n)
 			}
 		}
 	}
@@ -558,11 +570,25 @@ func (l *lane) grant(n int) int {
 	return 0
 }
 
-// await waits for the peer to take something. The lock is held.
-func (l *lane) await() {
-	l.out.since = l.now()
-	l.out.wake.Wait()
-	l.out.since = 0
+// await waits for the peer to take something of n bytes, which are held meanwhile. The lock is held.
+func (l *lane) await(n int) {
+	c := l.c
+	if err := c.charge(n); err != nil {
+		c.wrong(err)
+		c.t.StopRecv()
+	} else {
+		if l.out.since == 0 { // else it has waited in vain before
+			l.out.since = l.now()
+		}
+		l.out.wake.Wait()
+	}
+	c.release(n)
+}
+
+// holds charges the lane for the head of a message, until its end: as it came, and as it goes on. The lock is held.
+func (l *lane) holds(b *block) error {
+	l.charged += 2 * b.held
+	return l.c.charge(2 * b.held)
 }
 
 // append appends a frame, or makes the last one longer if it is the lane's own. The lock is held.

@@ -253,6 +253,14 @@ func (v *serving) opens(b *block, ended bool) error {
 		v.refuse(err)
 		return err
 	}
+	if v.open > 0 { // one comes with the connection
+		if !v.scope.Host().Connections.Take() {
+			v.spare(x)
+			v.sayReset(b.stream, wire.RefusedStream)
+			return v.glitch()
+		}
+		x.slot = true
+	}
 	x.fields, b.fields = b.fields, x.fields[:0]
 	x.refused, x.protocol = fault, b.protocol != ""
 	x.start(v, b.stream)
@@ -263,7 +271,7 @@ func (v *serving) opens(b *block, ended bool) error {
 	case b.length >= 0:
 		x.in.left = b.length
 	}
-	return nil
+	return x.holds(b)
 }
 
 // refuse makes a record of what is no request.
