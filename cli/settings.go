@@ -63,7 +63,7 @@ var properties = []property{
 		func(s *settings, value string) error { return s.setLimit("handshake", value+"s") }},
 	{"zilla.binding.http.maximum.connections", "The connections that an HTTP client may have to one server; see gozilla.limits.pool.",
 		func(s *settings, value string) error { return s.setLimit("pool", value) }},
-	{"zilla.binding.http.concurrent.streams", "The streams that a client may have at a time on one connection of HTTP/2; see gozilla.limits.streams.",
+	{"zilla.binding.http.concurrent.streams", "The streams that may go on at a time on one connection of HTTP/2; see gozilla.limits.streams.",
 		func(s *settings, value string) error { return s.setLimit("streams", value) }},
 	{"zilla.filesystem.http.authorization", "The Authorization header with which a configuration is fetched by http or https.", text(func(s *settings) *string { return &s.authorization })},
 }

@@ -46,7 +46,7 @@ type Limits struct {
 	// The exchanges that may wait for a connection to one server when there are as many as may be, each for as long as
 	// the limit dial allows; beyond, they are refused.
 	Waiting Count
-	// The streams that a client may have at a time on one connection of HTTP/2. Also set with
+	// The streams that may go on at a time on one connection of HTTP/2, of a client or to a server. Also set with
 	// zilla.binding.http.concurrent.streams.
 	Streams Count
 	// The bytes of bodies that may wait to be read on one connection of HTTP/2, over all its streams. Each stream has a

@@ -318,9 +318,14 @@ func (s *shared) Another(ctx context.Context, about *stream.Info) (*h2.Client, e
 
 // Freed is part of h2.Pool.
 func (s *shared) Freed(c *h2.Client) {
+	l := (*links)(s)
 	s.mu.Lock()
-	(*links)(s).share(c)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	l.share(c)
+	for len(l.waiting) > 0 && l.open < int(l.b.Limits().Pool) && !l.comes() && !l.closed {
+		l.open++
+		l.hand(berth{})
+	}
 }
 
 // Gone is part of h2.Pool.

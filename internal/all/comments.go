@@ -486,7 +486,7 @@ func init() {
 		"gozilla/stream.Limits.Records":                     "The records, of connections and of exchanges, that are kept for gozilla logs.",
 		"gozilla/stream.Limits.Spare":                       "The longest time that an HTTP client keeps a connection that it has no use for.",
 		"gozilla/stream.Limits.Stall":                       "The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.",
-		"gozilla/stream.Limits.Streams":                     "The streams that a client may have at a time on one connection of HTTP/2. Also set with\nzilla.binding.http.concurrent.streams.",
+		"gozilla/stream.Limits.Streams":                     "The streams that may go on at a time on one connection of HTTP/2, of a client or to a server. Also set with\nzilla.binding.http.concurrent.streams.",
 		"gozilla/stream.Limits.Waiting":                     "The exchanges that may wait for a connection to one server when there are as many as may be, each for as long as\nthe limit dial allows; beyond, they are refused.",
 		"gozilla/stream.Limits.Window":                      "The bytes of bodies that may wait to be read on one connection of HTTP/2, over all its streams. Each stream has a\nwindow of 64 KiB, or less if that is too much for so many; what is left is for windows that grow with use.",
 		"gozilla/stream.Node":                               "A Node is a binding as streams see it: its names, its counters, and its faces by protocol. The engine makes one for\nevery binding; other components, and tests, may have one of their own to begin scopes with.",

@@ -253,7 +253,7 @@ func (y *call) retries() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	unseen := y.past == wire.RefusedStream
-	lost := c.fault != nil && repeats(y.req) && !y.late
+	lost := c.fault != nil && !errors.As(c.fault, new(*wire.Fault)) && repeats(y.req) && !y.late
 	if y.in.stopped || y.ctx.Err() != nil || !whole(y.req) || y.count > 0 {
 		return false
 	}
@@ -263,7 +263,7 @@ func (y *call) retries() bool {
 
 // How often a request is sent again: one that no server has looked at, and one that may have been.
 const (
-	mostUnseen = 10
+	mostUnseen = 9
 	mostLost   = 3
 )
 

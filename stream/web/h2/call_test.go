@@ -59,7 +59,7 @@ func TestRetried(t *testing.T) {
 		{"closed in the head", request("GET", "/"), func(h *hand) { h.say(answer("200")[:9]); h.Close() }, "", false},
 		{"an interim head, and closed", request("GET", "/"), func(h *hand) { h.say(answer("103")); h.Close() }, "refused: unavailable", false},
 		{"reset for another reason", request("GET", "/"), func(h *hand) { h.say(wire.AppendGoAway(nil, 1, wire.NoError, ""), reset(1, wire.Cancel)) }, "refused: unavailable", true},
-		{"a fault, and closed", request("GET", "/"), func(h *hand) { h.say(data(0, "x")) }, "", false},
+		{"a fault, and closed", request("GET", "/"), func(h *hand) { h.say(data(0, "x")) }, "502", false},
 	} {
 		for _, tcp := range []bool{true, false} {
 			t.Run(c.name, func(t *testing.T) {
@@ -93,13 +93,13 @@ func TestRetried(t *testing.T) {
 func TestRetriedInVain(t *testing.T) {
 	both(t, func(t *testing.T, b *backend) {
 		came := b.asks(request("GET", "/"), "")
-		for range 11 {
+		for range 10 {
 			h := b.accept()
 			h.hear(asked(1, "GET", "/"))
 			h.say(wire.AppendGoAway(nil, 1, wire.NoError, ""), reset(1, wire.RefusedStream))
 		}
 		b.comes(came, "refused: unavailable")
-		if n := b.dials(); n != 11 {
+		if n := b.dials(); n != 10 {
 			t.Errorf("there were %d connections", n)
 		}
 	})

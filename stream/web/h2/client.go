@@ -169,7 +169,7 @@ func (c *Client) Take() bool {
 	defer c.mu.Unlock()
 	most := 1 // until the server has said more
 	if c.began {
-		most = int(min(c.most, 1<<16))
+		most = min(int(min(c.most, 1<<16)), int(c.limits.Streams)) // more would not have room for their windows
 	}
 	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= most {
 		return false

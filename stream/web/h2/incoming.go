@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gozilla/stream"
+	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
 
@@ -64,11 +65,11 @@ func (c *connection) data(f *wire.Frame) error {
 	return l.receive(f)
 }
 
-// charge takes note of n bytes that are held on behalf of the peer. All that is held is bounded for the process; beyond, who
-// holds more than a little is let go.
+// charge takes note of n bytes that are held on behalf of the peer. All that is held is bounded for the process; beyond, a client
+// that holds more than a little is let go. A server has to wait, see keeps: many share its connection.
 func (c *connection) charge(n int) error {
 	c.in.held += n
-	if c.scope.Host().Bodies.Add(int64(n)) > int64(c.limits.Bodies) && c.in.held > wire.WindowSize {
+	if c.scope.Host().Bodies.Add(int64(n)) > int64(c.limits.Bodies) && c.in.held > wire.WindowSize && c.peer == telemetry.Client {
 		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "too much is held, in all"}
 	}
 	return nil

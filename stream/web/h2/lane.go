@@ -46,7 +46,6 @@ type receiving struct {
 	wake        sync.Cond
 	first, last *chunk
 	queued      int // bytes that wait to be read
-	lent        bool
 
 	window  int       // what the peer may send
 	size    int       // of the window
@@ -444,11 +443,9 @@ func (l *lane) WriteTo(w io.Writer) (n int64, err error) {
 		if err != nil {
 			return n, err
 		}
-		l.in.lent = true
 		c.mu.Unlock()
 		_, err = w.Write(b)
 		c.mu.Lock()
-		l.in.lent = false
 		l.took(len(b))
 		if err != nil {
 			return n, err
