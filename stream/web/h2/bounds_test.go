@@ -256,3 +256,22 @@ func TestHeldByNone(t *testing.T) {
 	h.works(1001)
 	h.Close()
 }
+
+// TestUnseenSettings is windows smaller than those of RFC 9113, which count once the client has seen that.
+func TestUnseenSettings(t *testing.T) {
+	r := &rig{t, webtest.NewHost()}
+	r.rests()
+	r.host.Limits.Window, r.host.Limits.Streams = 100_000, 100
+	proceed := make(chan struct{})
+	h := r.greeted(r.pipes(server(later(proceed))))
+	h.say(post(1, "/later"), bulk(1, 60_000), ping("12345678"))
+	h.hear("pong 12345678")
+	h.say(wire.AppendSettingsAck(nil), post(3, "/later"), data(3, strings.Repeat("x", 1001)))
+	h.hear("3 !FLOW_CONTROL_ERROR")
+	close(proceed)
+	h.say(last(1, ""))
+	h.hear("1" + ok("60000"))
+	h.say(post(5, "/echo"), data(5, strings.Repeat("x", 1000)), last(5, ""))
+	h.hear("5" + ok(strings.Repeat("x", 1000)))
+	h.Close()
+}

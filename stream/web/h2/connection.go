@@ -418,8 +418,12 @@ func (e codeError) Error() string { return "the stream was reset with " + wire.C
 
 // set takes the settings of the peer.
 func (c *connection) set(f *wire.Frame) error {
-	if err := c.chatter(1 + len(f.Payload)/60); err != nil || f.Flags&wire.Ack != 0 {
+	if err := c.chatter(1 + len(f.Payload)/60); err != nil {
 		return err
+	}
+	if f.Flags&wire.Ack != 0 {
+		c.agreed()
+		return nil
 	}
 	for p := f.Payload; len(p) > 0; {
 		s, rest, err := wire.NextSetting(p)
@@ -472,15 +476,6 @@ func (c *connection) ping(f *wire.Frame) error {
 	return c.chatter(2)
 }
 
-// keepAlive gives a peer up that is silent, and does not answer when it is asked whether it is there.
-func (c *connection) keepAlive(now time.Duration) {
-	gone := c.alive.look(now, c.limits.Ping, func() { c.out = wire.AppendPing(c.room(), 0, [8]byte{}) })
-	if gone {
-		c.lose(&stream.Cut{By: c.peer, Why: "keep-alive timeout"})
-		c.t.Break()
-	}
-}
-
 // look is called about once a second.
 func (c *connection) look() {
 	c.mu.Lock()
@@ -502,51 +497,4 @@ func (c *connection) look() {
 	c.endLingering(now)
 	c.end.looks(now)
 	c.flushSoon()
-}
-
-// recent are the streams that were over last.
-type recent struct {
-	ids  [64]uint32
-	next int
-	lost uint32 // the highest one that is not among them any more
-}
-
-const resetByUs = 1 << 31 // which no number of a stream has
-
-func (r *recent) add(id uint32) {
-	at := &r.ids[r.next%len(r.ids)]
-	r.lost = max(r.lost, *at&^resetByUs)
-	*at = id
-	r.next++
-}
-
-// forgot reports whether nothing is known of a stream that may have been among them.
-func (r *recent) forgot(id uint32) bool { return id <= r.lost && !r.has(id) }
-
-func (r *recent) resets(id uint32) {
-	for i := range r.ids {
-		if r.ids[i]&^resetByUs == id {
-			r.ids[i] |= resetByUs
-			return
-		}
-	}
-	r.add(id | resetByUs)
-}
-
-func (r *recent) has(id uint32) bool {
-	for _, have := range r.ids {
-		if have&^resetByUs == id {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *recent) wasReset(id uint32) bool {
-	for _, have := range r.ids {
-		if have == id|resetByUs {
-			return true
-		}
-	}
-	return false
 }

@@ -29,7 +29,6 @@ type exchange struct {
 	protocol  bool      // the client wants to speak another one
 	asked     bool      // for the body of a client that waits to be
 	waits     bool      // the goroutine waits for an exchange
-	tunnel    bool      // both directions are raw
 	cancelled bool      // when it was looked at last
 	again     chan bool // there is another one, or there will not be
 }
@@ -81,7 +80,7 @@ func (x *exchange) start(v *serving, id uint32) {
 	x.req.About = v.about
 	x.facts.Begin(&x.req, "HTTP/2", nil)
 	x.fields = x.req.Header // which may have grown
-	x.asked, x.tunnel, x.cancelled = false, false, false
+	x.asked, x.cancelled = false, false
 	v.serves++
 	x.in.ready = nil
 	if x.req.Continue {
@@ -229,7 +228,6 @@ func (x *exchange) Respond(r *web.Response) error {
 		x.out.left = r.Length
 	}
 	if switches {
-		x.tunnel = true
 		x.in.left, x.in.patience = -1, 0
 	}
 	v.mu.Unlock()

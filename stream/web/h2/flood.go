@@ -3,6 +3,7 @@ package h2
 import (
 	"time"
 
+	"gozilla/stream"
 	wire "gozilla/wire/h2"
 )
 
@@ -73,4 +74,13 @@ func (a *alive) look(now, patience time.Duration, ask func()) (gone bool) {
 		ask()
 	}
 	return false
+}
+
+// keepAlive gives a peer up that is silent, and does not answer when it is asked whether it is there.
+func (c *connection) keepAlive(now time.Duration) {
+	gone := c.alive.look(now, c.limits.Ping, func() { c.out = wire.AppendPing(c.room(), 0, [8]byte{}) })
+	if gone {
+		c.lose(&stream.Cut{By: c.peer, Why: "keep-alive timeout"})
+		c.t.Break()
+	}
 }

@@ -12,14 +12,15 @@ import (
 // as fast as they come grow, within what is left. The window of the connection is given back as bytes come, so that
 // streams that nobody reads hold up no other one, unless too much waits to be read: then as they are read.
 type incoming struct {
-	initial int // the window of a stream at its beginning
-	target  int // the window of the connection
-	window  int // what of it the peer has left
-	credit  int // bytes to be given back to the window that the peer was not told of
-	owed    int // bytes that are given back when as many were read
-	held    int // bytes that wait to be read
-	grown   int // of the windows of streams, beyond initial
-	most    int // of grown
+	initial int  // the window of a stream at its beginning
+	target  int  // the window of the connection
+	window  int  // what of it the peer has left
+	credit  int  // bytes to be given back to the window that the peer was not told of
+	owed    int  // bytes that are given back when as many were read
+	held    int  // bytes that wait to be read
+	grown   int  // of the windows of streams, beyond initial
+	most    int  // of grown
+	known   bool // the peer knows how large initial is
 }
 
 const (
@@ -32,6 +33,26 @@ func (in *incoming) begin(l *stream.Limits) {
 	in.initial = min(wire.WindowSize, max(1, int(l.Window)/int(l.Streams)))
 	in.most = max(0, int(l.Window)-int(l.Streams)*in.initial)
 	in.window, in.target = wire.WindowSize, max(wire.WindowSize, min(connectionWindow, int(l.Window)))
+}
+
+// now is the window that streams begin with now: until a peer has seen our settings, it takes it to be that of RFC 9113.
+func (in *incoming) now() int {
+	if in.known {
+		return in.initial
+	}
+	return max(in.initial, wire.WindowSize)
+}
+
+// agreed takes note that the peer has seen our settings: the windows of streams that have begun are others from now on (section
+// 6.9.2).
+func (c *connection) agreed() {
+	by := c.in.now() - c.in.initial
+	c.in.known = true
+	for _, l := range c.lanes {
+		l.in.window -= by
+		l.in.size -= by
+		c.in.grown -= by
+	}
 }
 
 // data handles a frame of a body.
@@ -58,7 +79,7 @@ func (c *connection) data(f *wire.Frame) error {
 	case l.in.ended:
 		c.giveBack(f.Size)
 		return &wire.Fault{Stream: f.Stream, Code: wire.StreamClosed, Text: "DATA comes on a stream that the peer has ended"}
-	case l.in.window < f.Size:
+	case l.in.window < f.Size && f.Size > 0: // it may be negative
 		c.giveBack(f.Size)
 		return &wire.Fault{Stream: f.Stream, Code: wire.FlowControlError, Text: "more comes than the window of the stream allows"}
 	}

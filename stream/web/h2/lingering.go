@@ -1,0 +1,48 @@
+package h2
+
+import (
+	"slices"
+	"time"
+
+	wire "gozilla/wire/h2"
+)
+
+// How a stream ends that its peer has not ended.
+
+// linger ends the stream although its peer has not, in a second at the earliest (section 8.1): clients have been seen to lose the
+// answer when it comes together with the reset. What comes meanwhile is dropped, and its window stays as it is. The lock is held.
+func (l *lane) linger() {
+	c := l.c
+	if l.dead || len(c.lingering) >= mostLingering {
+		l.reset(wire.NoError)
+		return
+	}
+	l.dead = true
+	l.closes()
+	c.past.resets(l.id)
+	c.lingering = append(c.lingering, lingers{l.id, c.scope.Host().Sweeper.Now()})
+}
+
+// lingers is a stream that is over for us, of which the peer was not told.
+type lingers struct {
+	stream uint32
+	since  time.Duration
+}
+
+const (
+	mostLingering = 64
+	lingerTime    = time.Second
+)
+
+// lingered takes note that the peer has ended a stream. The lock is held.
+func (c *connection) lingered(stream uint32) {
+	c.lingering = slices.DeleteFunc(c.lingering, func(l lingers) bool { return l.stream == stream })
+}
+
+// endLingering resets the streams whose time is over. The lock is held.
+func (c *connection) endLingering(now time.Duration) {
+	for len(c.lingering) > 0 && now-c.lingering[0].since >= lingerTime {
+		c.out = wire.AppendReset(c.room(), c.lingering[0].stream, wire.NoError)
+		c.lingering = slices.Delete(c.lingering, 0, 1)
+	}
+}
