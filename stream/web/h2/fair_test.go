@@ -79,7 +79,7 @@ func TestProgress(t *testing.T) {
 			got[f.Stream] += len(f.Payload)
 			all += len(f.Payload)
 		}
-		if got[1] < 2<<20 || got[3] < 2<<20 {
+		if got[1] < 1<<20 || got[3] < 1<<20 { // of 8, however the goroutines are scheduled
 			t.Errorf("%s: there came %v", o.name, got)
 		}
 		h.Close()
