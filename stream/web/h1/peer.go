@@ -145,7 +145,7 @@ func (p *Peer) Wake() {
 // fresh is for how long after an exchange a link is taken for good without a look, which is a system call, by a request that
 // can be sent again. Otherwise a server that has closed the link, or says something that nobody has asked, is found out
 // before it is asked again.
-const fresh = 20 * time.Millisecond
+const fresh = 2 * time.Millisecond
 
 // IdleSince is when the last exchange was over, by the time of the host's sweeper.
 func (p *Peer) IdleSince() time.Duration {
