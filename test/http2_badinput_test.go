@@ -222,6 +222,7 @@ func TestHTTP2BadClients(t *testing.T) {
 
 // A client that sends more than it may loses the stream or the connection, and no memory is spent on it.
 func TestHTTP2WindowOverflow(t *testing.T) {
+	t.Parallel()
 	b := stuck(t)
 	port := freePort(t)
 	g := h2Gateway(t, port, setting{server: "exit: out", client: speaks("http/1.1"), end: b.port})
@@ -374,6 +375,7 @@ func TestHTTP2OddClients(t *testing.T) {
 
 // TestHTTP2Prefaces has connections that do not begin as they should.
 func TestHTTP2Prefaces(t *testing.T) {
+	t.Parallel()
 	b := stuck(t)
 	clear, secure, only := freePort(t), freePort(t), freePort(t)
 	s := newStage(t)

@@ -102,6 +102,7 @@ func TestHTTP2DrainIsOver(t *testing.T) {
 
 // TestHTTP2Change changes the file again and again under running streams, none of which notices.
 func TestHTTP2Change(t *testing.T) {
+	t.Parallel()
 	one, begun, release := lasting(t, "one")
 	two, _, _ := lasting(t, "two")
 	for _, versions := range []string{"http/1.1", "h2"} {

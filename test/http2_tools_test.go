@@ -87,6 +87,7 @@ func TestNghttp(t *testing.T) {
 
 // TestH2Load has h2load ask thousands of times; each answer is a good one.
 func TestH2Load(t *testing.T) {
+	t.Parallel()
 	need(t, "h2load", "nghttp2-client")
 	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -234,6 +235,7 @@ func TestCurlHTTP2(t *testing.T) {
 
 // TestCurlHTTP2Large sends 50 MB up and down at once, to a server and to the echo.
 func TestCurlHTTP2Large(t *testing.T) {
+	t.Parallel()
 	need(t, "curl", "curl")
 	const size = 50 << 20
 	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
