@@ -358,7 +358,7 @@ func (f *flooded) over(t *testing.T, c *net.TCPConn) {
 
 // behind are the versions of what stands behind: one is enough where everything takes long.
 func behind() []string {
-	if race {
+	if raced {
 		return []string{"http/1.1"}
 	}
 	return []string{"http/1.1", "h2"}
