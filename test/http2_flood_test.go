@@ -70,6 +70,9 @@ func (f *flooded) honest(t *testing.T) (stop func()) {
 			for _, c := range []*http.Client{one, two} {
 				began := time.Now()
 				r, err := c.Get(fmt.Sprintf("http://%s/honest", address(f.port)))
+				if err != nil && strings.Contains(err.Error(), "server closed idle connection") {
+					continue // as it may, where the limit idle is short
+				}
 				if err != nil {
 					t.Errorf("an honest client: %v", err)
 					continue
@@ -213,7 +216,7 @@ func TestHTTP2Deaf(t *testing.T) {
 		k := newTalker(t, c)
 		io.WriteString(c, http2.ClientPreface)
 		k.fr.WriteSettings()
-		c.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		c.SetWriteDeadline(time.Now().Add(5 * time.Second))
 		for range 1_000_000 {
 			if err := k.fr.WritePing(false, [8]byte{}); err != nil {
 				break
@@ -227,7 +230,7 @@ func TestHTTP2Deaf(t *testing.T) {
 	for _, versions := range behind() {
 		t.Run("no window, before "+versions, func(t *testing.T) {
 			t.Parallel()
-			const connections, streams = 10, 100
+			const connections, streams = 4, 100
 			f := flooding(t, versions, append(limit("body", "2s"), limit("pool", 4000)...)...)
 			before, stop := f.peak(), f.honest(t)
 			var all []*talker

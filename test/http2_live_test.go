@@ -43,7 +43,7 @@ func (k *talker) goneAway(last uint32) {
 
 // TestHTTP2Drain stops a gateway that has streams under way and idle connections, on both sides.
 func TestHTTP2Drain(t *testing.T) {
-	for _, versions := range []string{"http/1.1", "h2"} {
+	for _, versions := range behind() {
 		t.Run("before "+versions, func(t *testing.T) {
 			t.Parallel()
 			b, begun, release := lasting(t, "one")
@@ -105,7 +105,7 @@ func TestHTTP2Change(t *testing.T) {
 	t.Parallel()
 	one, begun, release := lasting(t, "one")
 	two, _, _ := lasting(t, "two")
-	for _, versions := range []string{"http/1.1", "h2"} {
+	for _, versions := range behind() {
 		t.Run("before "+versions, func(t *testing.T) {
 			port := freePort(t)
 			file := func(end int, server string) string {

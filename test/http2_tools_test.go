@@ -249,7 +249,7 @@ func TestCurlHTTP2Large(t *testing.T) {
 	up, down := filepath.Join(dir, "up"), filepath.Join(dir, "down")
 	what := noise(size)
 	write(t, up, string(what))
-	for _, versions := range []string{"http/1.1", "h2"} {
+	for _, versions := range behind() {
 		port := freePort(t)
 		g := h2Gateway(t, port, setting{server: `routes: [ { when: [ { headers: { ":path": /echo } } ], exit: echo } ]` + "\nexit: out", client: speaks(versions), end: b.port})
 		for _, path := range []string{"/echo", "/server"} {
