@@ -28,11 +28,11 @@ go tool -modfile=tools/go.mod staticcheck ./...
 step 'the portable data path'
 go test -tags portable ./stream/...
 
-step 'fuzzing, a second a target'
+step 'fuzzing, 500 inputs a target'
 go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | while read -r package; do
 	go test -list '^Fuzz' "$package" | { grep '^Fuzz' || true; } | while read -r target; do
 		echo "$package $target"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime 1s -fuzzminimizetime 5x "$package"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime 500x -fuzzminimizetime 5x "$package"
 	done
 done
 
