@@ -3,11 +3,7 @@ package http
 import (
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +13,6 @@ import (
 	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
 	"gozilla/stream/web/h2"
-	"gozilla/telemetry"
 )
 
 // An origin is where exchanges can share connections: a server behind one exit.
@@ -345,92 +340,6 @@ func (s *shared) Failed(c *h2.Client, fault error) { (*links)(s).failed(c.Scope(
 // failed tells what a server did wrong.
 func (l *links) failed(scope *stream.Scope, fault error) {
 	l.b.Warn(scope, "binding.http.server.failed", "A server has not answered as it should (%v).", fault)
-}
-
-// Again is part of h1.Pool.
-func (l *links) Again(ctx context.Context, about *stream.Info) (h1.Link, error) {
-	link, version, err := l.link(ctx, about)
-	if err == nil && version != HTTP11 {
-		conn.Abort(link.Conn)
-		err = stream.Refuse(stream.Unavailable, "the server does not speak HTTP/1.1 any more")
-		link.Scope.End(err)
-	}
-	return h1.Link(link), err
-}
-
-// link opens a link on behalf of an exchange, on another goroutine: that needs a large stack for a moment, which would stay
-// with the connection of who waits for it.
-func (l *links) link(ctx context.Context, about *stream.Info) (h2.Link, Version, error) {
-	s := stream.From(ctx)
-	s.Mark(stream.DialBegan)
-	link := h2.Link{Scope: s.Apart(l.b.Node)}
-	stop := stream.AfterFunc(ctx, func() { link.Scope.Cancel(context.Cause(ctx)) })
-	var version Version
-	done := make(chan error, 1)
-	conn.Briefly(func() {
-		done <- stream.Contained(link.Scope, func() (err error) {
-			link.Conn, version, err = l.dial(link.Scope, about)
-			return err
-		})
-	})
-	err := <-done
-	s.Mark(stream.DialEnded)
-	if !stop() && err == nil {
-		conn.Abort(link.Conn)
-		err = context.Cause(ctx)
-	}
-	link.Target = link.Scope.Record().Target
-	if err != nil {
-		s.SetRecord(func(r *telemetry.Record) { r.Target = link.Target })
-		link.Scope.End(err)
-	}
-	return link, version, err
-}
-
-// dial opens a connection, and tells which version is spoken on it.
-func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, Version, error) {
-	c, told, err := l.exit.DialConn(ctx, destination(l.scheme, l.authority, about))
-	if err != nil {
-		return nil, "", err
-	}
-	switch v, alpn := l.versions, told.ALPN; {
-	case alpn == string(HTTP2) && !v.http2, alpn == string(HTTP11) && !v.http1:
-		conn.Abort(c)
-		return nil, "", stream.Refuse(stream.Unavailable, "the server has chosen %s, which is not among versions: let alpn of the tls client say the same", alpn)
-	case alpn == string(HTTP2), !v.http1:
-		return c, HTTP2, nil
-	}
-	return c, HTTP11, nil
-}
-
-// destination is what to dial for an authority.
-func destination(scheme, authority string, about *stream.Info) *stream.Info {
-	host, port := splitAuthority(scheme, authority)
-	to := &stream.Info{Dest: stream.Addr{Port: port}, Authority: host}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		to.Dest.IP = ip.Unmap()
-	} else {
-		to.Dest.Host = host
-	}
-	if about != nil {
-		to.Local = about.Local
-	}
-	return to
-}
-
-// splitAuthority is the host, without brackets, and the port, that of the scheme if none is said.
-func splitAuthority(scheme, authority string) (host string, port uint16) {
-	host, port = authority, 80
-	if scheme == "https" {
-		port = 443
-	}
-	if h, p, err := net.SplitHostPort(authority); err == nil {
-		host = h
-		if n, err := strconv.ParseUint(p, 10, 16); err == nil {
-			port = uint16(n)
-		}
-	}
-	return strings.Trim(host, "[]"), port
 }
 
 // Left is part of h1.Pool. A tunnel takes no place in the pool.
