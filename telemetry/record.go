@@ -45,7 +45,7 @@ type HTTP struct {
 	Method  string
 	Scheme  string
 	Path    string // with the query, as it was asked for
-	Version string // as an access log spells it: HTTP/1.1, HTTP/2.0
+	Version string // as an access log spells it: HTTP/1.1, HTTP/2
 	Status  int
 	Referer string // the header, as all below
 	Agent   string

@@ -159,6 +159,19 @@ func (f *Facts) attribute(e telemetry.Expression, r *web.Request, resp *web.Resp
 	return resp.Header.Get(e.Name), resp.Header.Has(e.Name)
 }
 
+// Whole reports whether the head of a request is all of it.
+func Whole(r *web.Request) bool { return r.Length == 0 && r.Protocol == "" && !r.Tunnel() }
+
+// Repeats reports whether a request may be sent again if nothing is known of what became of it (RFC 9110, section 9.2.2), and
+// can be.
+func Repeats(r *web.Request) bool {
+	switch r.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return Whole(r)
+	}
+	return false
+}
+
 // TraceSize is the length of a traceparent of version 00 (W3C Trace Context, section 3.2).
 const TraceSize = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 

@@ -10,6 +10,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	"gozilla/wire/http1"
 )
@@ -151,7 +152,7 @@ func (p *Peer) receive() error {
 			continue
 		}
 		if err != nil {
-			if !p.used || p.got || !retries(p.req) || p.stoppedBy() {
+			if !p.used || p.got || !facts.Repeats(p.req) || p.stoppedBy() {
 				return err
 			}
 			if err = p.retry(); err != nil { // the server had closed the connection

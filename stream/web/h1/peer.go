@@ -12,6 +12,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	"gozilla/wire/http1"
 )
@@ -164,7 +165,7 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	stream.From(ctx).Wakes(p)
 	p.fault = nil
 	p.receiving.begin(raw, 0, 0)
-	old := !retries(r) || stream.From(ctx).Start().Sub(p.last) > fresh
+	old := !facts.Repeats(r) || stream.From(ctx).Start().Sub(p.last) > fresh
 	if t := p.receiving.t; p.used && (len(t.Buffered()) > 0 || old && t.Stirs()) {
 		if err := p.again(); err != nil {
 			return err
@@ -179,19 +180,6 @@ func (p *Peer) Begin(ctx context.Context, r *web.Request) error {
 	stream.From(ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = p.link.Target })
 	return nil
 }
-
-// retries reports whether a request may be sent again if nothing is known of what became of it (RFC 9110, section
-// 9.2.2), and can be.
-func retries(r *web.Request) bool {
-	switch r.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return whole(r)
-	}
-	return false
-}
-
-// whole reports whether the head of a request is all of it.
-func whole(r *web.Request) bool { return r.Length == 0 && r.Protocol == "" && !r.Tunnel() }
 
 // upgrades reports whether a request asks for another protocol. One that has a body does not: what would follow it is
 // better left out.
@@ -249,7 +237,7 @@ func (p *Peer) write() error {
 	}
 	p.out.set(append(b, crlf...))
 	p.out.body(f, max(r.Length, 0))
-	if p.held = whole(r); p.held {
+	if p.held = facts.Whole(r); p.held {
 		p.out.ended = true
 	}
 	p.sent.Store(p.held)
@@ -271,7 +259,7 @@ func (p *Peer) Close() error {
 		return nil
 	}
 	p.open = false
-	if !whole(p.req) { // somebody may be writing
+	if !facts.Whole(p.req) { // somebody may be writing
 		if !p.sent.Load() {
 			p.receiving.t.Break()
 		}

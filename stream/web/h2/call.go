@@ -10,6 +10,7 @@ import (
 
 	"gozilla/stream"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
@@ -79,7 +80,7 @@ func (y *call) begin(c *Client) error {
 	y.out.left = r.Length
 	y.in.patience, y.in.early = c.limits.Pause, true
 	y.count, y.final, y.asked, y.late = 0, false, 0, false
-	if whole(r) {
+	if facts.Whole(r) {
 		y.sendHead(wire.EndStream)
 		y.asked = y.now()
 	} else {
@@ -96,18 +97,6 @@ func (y *call) begin(c *Client) error {
 
 // headBuffers are where heads of requests are made, until they are appended to what a connection sends.
 var headBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
-
-// whole reports whether the head of a request is all of it.
-func whole(r *web.Request) bool { return r.Length == 0 && r.Protocol == "" && !r.Tunnel() }
-
-// repeats reports whether a request may be sent again if nothing is known of what became of it (RFC 9110, section 9.2.2).
-func repeats(r *web.Request) bool {
-	switch r.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return whole(r)
-	}
-	return false
-}
 
 // mostInterim bounds the heads that are not final.
 const mostInterim = 64
@@ -253,8 +242,8 @@ func (y *call) retries() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	unseen := y.past == wire.RefusedStream
-	lost := c.fault != nil && !errors.As(c.fault, new(*wire.Fault)) && repeats(y.req) && !y.late
-	if y.in.stopped || y.ctx.Err() != nil || !whole(y.req) || y.count > 0 {
+	lost := c.fault != nil && !errors.As(c.fault, new(*wire.Fault)) && facts.Repeats(y.req) && !y.late
+	if y.in.stopped || y.ctx.Err() != nil || !facts.Whole(y.req) || y.count > 0 {
 		return false
 	}
 	y.tries++
@@ -324,7 +313,7 @@ func (y *call) Write(p []byte) (int, error) {
 }
 
 func (y *call) End(trailer web.Header) error {
-	if whole(y.req) { // it ended with the head; what has become of it is for Response to say
+	if facts.Whole(y.req) { // it ended with the head; what has become of it is for Response to say
 		return nil
 	}
 	c := y.c

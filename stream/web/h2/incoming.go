@@ -17,7 +17,7 @@ type incoming struct {
 	window  int  // what of it the peer has left
 	credit  int  // bytes to be given back to the window that the peer was not told of
 	owed    int  // bytes that are given back when as many were read
-	held    int  // bytes that wait to be read
+	held    int  // bytes that are charged for, see charge
 	grown   int  // of the windows of streams, beyond initial
 	most    int  // of grown
 	known   bool // the peer knows how large initial is
