@@ -76,6 +76,17 @@ func (f Form) ExitFor(face string) string {
 	return f.exits
 }
 
+// FaceOf is the face by which a stream of that protocol goes on to to: the protocol's own, else that of what it is viewed
+// as. It reports false if to has neither.
+func (f Form) FaceOf(protocol string, to Form) (face string, ok bool) {
+	for _, face := range []string{protocol, f.views[protocol]} {
+		if slices.Contains(to.faces, face) {
+			return face, true
+		}
+	}
+	return "", false
+}
+
 // Explained reports whether the binding says how streams go through it. One that has routes must.
 func (f Form) Explained() bool { return f.told }
 

@@ -75,8 +75,9 @@ func (t *Type) kinds() []Kind {
 type Form struct {
 	what    string
 	faces   []string
-	exits   string // the protocol of the exits, "" if it has none, same for that of the face
-	told    bool   // it explains itself
+	exits   string            // the protocol of the exits, "" if it has none, same for that of the face
+	views   map[string]string // of a protocol of the exits, what it is viewed as
+	told    bool              // it explains itself
 	variant func(kind string) component.Variant
 	decode  func(r *config.Report, n *config.Node, f Form) *Spec
 }
@@ -88,6 +89,7 @@ const same = "same"
 type Part[B any] struct {
 	face    string
 	exits   string
+	view    string // of the face, or the exits
 	offer   func(*stream.Node, B)
 	explain explanation[B]
 }
@@ -98,11 +100,19 @@ type explanation[B any] = func(b B, ctx context.Context, q *stream.Question) err
 // Face is a protocol that streams may arrive or be sought by at the binding, and how it takes them. The edge that
 // leads there chooses.
 func Face[B, P any](p stream.Protocol[P], port func(B) P) Part[B] {
-	return Part[B]{face: p.Name, offer: func(n *stream.Node, b B) { stream.Offer(n, p, port(b)) }}
+	return Part[B]{face: p.Name, view: viewed(p), offer: func(n *stream.Node, b B) { stream.Offer(n, p, port(b)) }}
+}
+
+// viewed is the protocol that streams of p are viewed as, "" for none.
+func viewed[P any](p stream.Protocol[P]) string {
+	if p.View == nil {
+		return ""
+	}
+	return p.View.As
 }
 
 // Exits is the protocol of the binding's exits.
-func Exits[B, P any](p stream.Protocol[P]) Part[B] { return Part[B]{exits: p.Name} }
+func Exits[B, P any](p stream.Protocol[P]) Part[B] { return Part[B]{exits: p.Name, view: viewed(p)} }
 
 // Same is for a binding whose exits have the protocol of the face that the stream came to.
 func Same[B any]() Part[B] { return Part[B]{exits: same} }
@@ -118,8 +128,11 @@ func In[C, B any, Body interface {
 	*C
 	body
 }](construct func(*Builder, *C) (B, error), parts ...Part[B]) Form {
-	f := Form{variant: component.VariantOf[C]}
+	f := Form{variant: component.VariantOf[C], views: map[string]string{}}
 	for _, p := range parts {
+		if p.view != "" {
+			f.views[p.face+p.exits] = p.view // one of which is ""
+		}
 		if p.face != "" {
 			f.faces = append(f.faces, p.face)
 		}

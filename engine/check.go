@@ -122,8 +122,8 @@ func (p *Plan) arrive(b *planned, face string) {
 		if to == nil || to == b { // a loop, which is told already
 			continue
 		}
-		if slices.Contains(to.Form.Faces(), protocol) {
-			p.arrive(to, protocol)
+		if face, ok := b.Form.FaceOf(protocol, to.Form); ok {
+			p.arrive(to, face)
 			continue
 		}
 		f := p.Report.Errorf(ref.Pos, "%s sends %s to %s, %s", b.Name, protocol, ref.Name, takes(to))

@@ -178,7 +178,9 @@ func (x *Explainer) walk(s *stream.Scope, e *Explanation, in explained, q *strea
 			break
 		}
 		s.Enter(to)
-		in, protocol = x.built[to], next
+		from := in.spec.Form
+		in = x.built[to]
+		protocol, _ = from.FaceOf(next, in.spec.Form) // which was checked
 	}
 	e.Served = e.Reason == ""
 	for i, step := range s.Record().Path {

@@ -26,7 +26,7 @@ func (f *Flow) Begin(s *Scope) {
 	}
 	s.flows = true
 	for i := range s.path {
-		if st := &s.path[i]; st.counted && !st.flows {
+		if st := &s.path[i]; st.counted && !st.flows && !st.below {
 			st.flows = true
 			f.nodes = append(f.nodes, st.node)
 		}
@@ -51,6 +51,17 @@ func (f *Flow) Sent(n int) {
 	}
 	for _, node := range f.nodes {
 		node.Streams.Sent.Bytes.Add(int64(n))
+	}
+}
+
+// Below says that the bindings that the stream has come through so far have the bytes that Moved is told of, and those that
+// come next have a layer of their own above: a Flow counts for these only, and not for the record.
+func (s *Scope) Below() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flows = true
+	for i := range s.path {
+		s.path[i].below = true
 	}
 }
 

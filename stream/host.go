@@ -76,6 +76,10 @@ func (h *Host) Leave() {
 // yet: that many do not leave in the same moment.
 func (h *Host) LeaveFromNow() { h.leaving.Store(true) }
 
+// Leaving reports whether all is asked to leave, since the gateway is about to end, and not only what a change has taken
+// the way from.
+func (h *Host) Leaving() bool { return h.leaving.Load() }
+
 // Open is how many scopes are open that have no parent.
 func (h *Host) Open() int { return int(h.open.Load()) }
 

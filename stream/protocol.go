@@ -13,6 +13,14 @@ type Protocol[P any] struct {
 	Through func(*Edge[P]) P
 	// Tap gives a port that records what goes through another one; nil if nothing of the protocol can be recorded.
 	Tap func(P, *Recorder) P
+	// View is how streams of the protocol go to bindings that have no face for it; nil: they do not.
+	View *View[P]
+}
+
+// A View is the whole of subtyping: streams of one protocol are taken for those of another, as a WebSocket for bytes.
+type View[P any] struct {
+	As   string                  // the other protocol
+	Port func(n *Node) (P, bool) // goes to the face that n has for it
 }
 
 // An Edge is one exit of one binding: where it leads now. The engine owns it; a reload stores another target, and the
@@ -36,9 +44,12 @@ type Target[P any] struct {
 	Port P
 }
 
-// TargetOf is the face that n has for protocol p. It reports false if there is none.
+// TargetOf is the face that n has for protocol p, or for the one that p is viewed as. It reports false if there is none.
 func TargetOf[P any](p Protocol[P], n *Node) (*Target[P], bool) {
 	port, ok := n.ports[p.Name].(P)
+	if !ok && p.View != nil {
+		port, ok = p.View.Port(n)
+	}
 	return &Target[P]{n, port}, ok
 }
 

@@ -44,6 +44,7 @@ type step struct {
 	counted  bool
 	exchange bool // counted as an exchange of http
 	flows    bool // a Flow counts its bytes
+	below    bool // none does: see Below
 	labels   telemetry.Labels
 }
 
