@@ -33,6 +33,13 @@ type Layer interface {
 	Sealed(sealed []byte, err error) error
 }
 
+// A Giver is a Conn that has the bytes somewhere already when it reads them.
+type Giver interface {
+	Conn
+	// Next is Read that gives bytes in place of copying them. They are lent until the next call.
+	Next() ([]byte, error)
+}
+
 // A Server is given byte streams that arrived.
 type Server interface {
 	// ServeConn serves c and returns when the stream is over; how it ended is the error. ctx is, or belongs to, the

@@ -32,6 +32,7 @@ type End struct {
 	head  []byte // what was read ahead
 	sock  socket
 	layer Layer // the Conn, if it is one
+	giver Giver // likewise
 	below *End  // of the layer
 	life  life  // tells whether the peer has aborted; nil: nothing does
 
@@ -65,6 +66,7 @@ func (e *End) init(c Conn) {
 	if e.layer, _ = c.(Layer); e.layer != nil {
 		e.below = e.layer.Below()
 	}
+	e.giver, _ = c.(Giver)
 	e.life = lifeOf(c)
 }
 
@@ -93,6 +95,9 @@ func (e *End) Recv() ([]byte, error) {
 			e.buf = buffers.Get().(*[bufferSize]byte)
 			n, err = e.layer.Open(e.buf[:])
 		}
+	case e.giver != nil:
+		b, err := e.giver.Next()
+		return b, e.cut(err)
 	default:
 		e.buf = buffers.Get().(*[bufferSize]byte)
 		n, err = e.Read(e.buf[:])
