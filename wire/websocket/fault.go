@@ -24,27 +24,30 @@ const (
 	TLSHandshake       Code = 1015 // the handshake of TLS did not succeed; never sent
 )
 
+// firstCode is the lowest code that is defined.
+const firstCode = 1000
+
 var codes = [...]string{
-	Normal - Normal:             "normal closure",
-	GoingAway - Normal:          "going away",
-	ProtocolError - Normal:      "protocol error",
-	Unsupported - Normal:        "unsupported data",
-	NoStatus - Normal:           "no status received",
-	Abnormal - Normal:           "abnormal closure",
-	InvalidPayload - Normal:     "invalid frame payload data",
-	Policy - Normal:             "policy violation",
-	TooBig - Normal:             "message too big",
-	MandatoryExtension - Normal: "mandatory extension",
-	InternalError - Normal:      "internal error",
-	ServiceRestart - Normal:     "service restart",
-	TryAgainLater - Normal:      "try again later",
-	BadGateway - Normal:         "bad gateway",
-	TLSHandshake - Normal:       "TLS handshake",
+	Normal - firstCode:             "normal closure",
+	GoingAway - firstCode:          "going away",
+	ProtocolError - firstCode:      "protocol error",
+	Unsupported - firstCode:        "unsupported data",
+	NoStatus - firstCode:           "no status received",
+	Abnormal - firstCode:           "abnormal closure",
+	InvalidPayload - firstCode:     "invalid frame payload data",
+	Policy - firstCode:             "policy violation",
+	TooBig - firstCode:             "message too big",
+	MandatoryExtension - firstCode: "mandatory extension",
+	InternalError - firstCode:      "internal error",
+	ServiceRestart - firstCode:     "service restart",
+	TryAgainLater - firstCode:      "try again later",
+	BadGateway - firstCode:         "bad gateway",
+	TLSHandshake - firstCode:       "TLS handshake",
 }
 
 // String is the name that the registry gives the code, in lower case, or the number of one that has none.
 func (c Code) String() string {
-	if i := int(c) - int(Normal); i >= 0 && i < len(codes) && codes[i] != "" {
+	if i := int(c) - firstCode; i >= 0 && i < len(codes) && codes[i] != "" {
 		return codes[i]
 	}
 	return strconv.Itoa(int(c))
