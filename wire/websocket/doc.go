@@ -4,7 +4,7 @@
 //	bytes in    ParseHeader ──▶ Header   a header that breaks a rule by itself is a *Fault
 //	            Sequence.Next            … and one that must not come at its place
 //	            Mask                     the payload, in place and in pieces
-//	            Text.Check               that of a text, after it is inflated
+//	            UTF8.Check               that of a text, after it is inflated
 //	            ParseClose               that of a close frame
 //
 //	bytes out   AppendHeader, then the payload: of a server as it is, of a client by AppendMasked; AppendClose makes that of a
