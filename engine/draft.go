@@ -181,16 +181,19 @@ func (in *instance) measure(e *Engine, b *planned) {
 	in.measures, in.listed = b.Measures(), metrics
 	in.unmeasure()
 	in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
-	if b.hasExchanges() {
+	if b.speaks("ws") {
+		in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Messages, selects(b.space, b)))
+	}
+	if b.speaks("http") {
 		attributes, _ := telemetry.ParseAttributes(b.Telemetry().Attributes) // what is wrong was told by check
 		in.node.Attributes.Store(attributes)
 		in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Exchanges, selects(b.space, b)))
 	}
 }
 
-// hasExchanges reports whether exchanges of http come to the binding, or begin there.
-func (b *planned) hasExchanges() bool {
-	return slices.ContainsFunc(b.faces, func(face string) bool { return face == "http" || b.Form.ExitFor(face) == "http" })
+// speaks reports whether streams of a protocol come to the binding, or begin there.
+func (b *planned) speaks(protocol string) bool {
+	return slices.ContainsFunc(b.faces, func(face string) bool { return face == protocol || b.Form.ExitFor(face) == protocol })
 }
 
 // nodes are those of the draft's bindings, by name.

@@ -13,6 +13,7 @@ type Node struct {
 	Type, Kind      string
 	Streams         telemetry.Streams
 	Exchanges       telemetry.Exchanges                  // of http
+	Messages        telemetry.Messages                   // of WebSockets
 	Attributes      atomic.Pointer[telemetry.Attributes] // of the metrics of Exchanges; none at first
 
 	qualified atomic.Pointer[string]

@@ -45,7 +45,7 @@ const (
 	Histogram Kind = "histogram" // many values, of which it is counted how many were how large
 )
 
-// A Group is what one binding counts of one protocol: *Streams or *Exchanges.
+// A Group is what one binding counts of one protocol: *Streams, *Exchanges or *Messages.
 type Group interface {
 	family() *family
 	// read adds what the group has counted to sum.

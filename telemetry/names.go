@@ -31,8 +31,14 @@ var exchangeFamily = family{
 	{"http.response.size", Histogram, UnitBytes, "Bytes in the bodies of HTTP responses whose exchanges ended in order"},
 }
 
+// messageFamily are the metrics of bindings that WebSockets go through.
+var messageFamily = family{
+	{"ws.messages.received", Counter, UnitCount, "WebSocket messages that came from who opened the sockets"},
+	{"ws.messages.sent", Counter, UnitCount, "WebSocket messages that went back to who opened the sockets"},
+}
+
 // families are all that this build counts for bindings.
-var families = []*family{&streamFamily, &exchangeFamily}
+var families = []*family{&streamFamily, &exchangeFamily, &messageFamily}
 
 // unbuilt are the metrics that a zilla.yaml may list and that nothing in this build counts yet.
 var unbuilt = []string{

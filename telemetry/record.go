@@ -38,6 +38,15 @@ type Record struct {
 	Retransmits uint32        // segments sent to the client more than once
 
 	HTTP HTTP // the zero value for what is no exchange of HTTP
+	WS   WS   // the zero value for what is no WebSocket
+}
+
+// WS is what a record has of a WebSocket, which is an exchange of HTTP too.
+type WS struct {
+	Received, Sent int64  // messages from and to the client
+	By             Side   // who took leave first; "": nobody did
+	Code           uint16 // by which; 0: none was given
+	Reason         string // likewise
 }
 
 // HTTP is what a record has of a request and its response. What is not known is "" or 0.

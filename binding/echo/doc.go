@@ -8,4 +8,6 @@
 //
 // Of http it sends back the body of a request, with its content-type, its length if that is known, and its trailer, while
 // it still comes. The answer to a request without a body is empty.
+//
+// Of a WebSocket it sends back the messages, those of text as text.
 package echo

@@ -4,13 +4,14 @@ import (
 	"gozilla/binding"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/ws"
 )
 
 func init() {
 	binding.Register(binding.Type{
 		Name: "echo",
 		Kinds: map[binding.Kind]binding.Form{
-			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Face(web.Protocol, (*server).web)),
+			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Face(web.Protocol, (*server).web), binding.Face(ws.Protocol, (*server).ws)),
 		},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	_ "gozilla/binding/proxy"
 	_ "gozilla/binding/tcp"
 	_ "gozilla/binding/tls"
+	_ "gozilla/binding/ws"
 	_ "gozilla/exporter/prometheus"
 	_ "gozilla/exporter/stdout"
 	_ "gozilla/guard/inline"

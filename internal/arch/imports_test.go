@@ -33,6 +33,7 @@ var rules = []rule{
 	{"telemetry", nil, "what is counted stands by itself"},
 	{"stream", []string{"telemetry"}, "the vocabulary of bindings knows neither the file nor a protocol"},
 	{"stream/*/...", []string{"stream/*", "stream/*/facts", "stream", "wire/*", "telemetry", "internal/loop", "internal/gwtest/leak"}, "what belongs to a protocol's package"},
+	{"stream/ws", []string{"stream", "stream/conn", "wire/*", "telemetry"}, "a WebSocket is viewed as bytes, and knows no binding and no file"},
 	{"stream/*", []string{"stream", "wire/*", "telemetry", "internal/loop"}, "a protocol knows no binding and no file"},
 	{"component", []string{"stream", "config", "telemetry"}, "what components have in common knows none of them"},
 	{"model", append(slices.Clone(base), "catalog"), "a contract knows those below it"},

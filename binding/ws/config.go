@@ -1,0 +1,118 @@
+package ws
+
+import (
+	"slices"
+
+	"gozilla/binding"
+	"gozilla/config"
+	"gozilla/stream/ws"
+)
+
+// Server takes WebSockets from requests of HTTP, which an http server sends here, and sends them on: to bindings that take
+// them, or as bytes to those that take these.
+type Server struct {
+	binding.Head
+	// What the server does besides.
+	Options ServerOptions
+	binding.Routed[When, config.None]
+}
+
+// ServerOptions are those of a ws server.
+type ServerOptions struct {
+	// How messages may be compressed, for clients that offer it; none if nothing is said.
+	Compression Compression
+}
+
+// Client opens WebSockets at servers, by requests of HTTP that its exit sends.
+type Client struct {
+	binding.Head
+	// What the client asks for.
+	Options ClientOptions
+	binding.Routed[When, config.None]
+}
+
+// ClientOptions are those of a ws client.
+type ClientOptions struct {
+	// What to ask for where who opens a socket does not say.
+	Defaults Defaults
+	// How messages may be compressed, for servers that take it; none if nothing is said.
+	Compression Compression
+}
+
+// Defaults is what a client asks for if nobody says otherwise.
+type Defaults struct {
+	// The protocol to speak, which is offered as sec-websocket-protocol.
+	Protocol string
+	// http or https.
+	Scheme Scheme
+	// The server, with its port unless that is the usual one.
+	Authority string
+	// The path, with its query.
+	Path string
+}
+
+// Scheme is the scheme of a request.
+type Scheme string
+
+// Values are the schemes of WebSockets, as HTTP has them.
+func (Scheme) Values() []string { return []string{"http", "https"} }
+
+// Compression is how messages are compressed.
+type Compression string
+
+// The ways of compression.
+const (
+	NoCompression     Compression = "none"
+	PerMessageDeflate Compression = "permessage-deflate" // RFC 7692, each message by itself
+)
+
+// Values are the ways of compression.
+func (Compression) Values() []string {
+	return []string{string(NoCompression), string(PerMessageDeflate)}
+}
+
+// When is what a route asks of a socket. What is left out may be anything.
+type When struct {
+	// A protocol that the client offers, as sec-websocket-protocol.
+	Protocol config.Wildcard
+	// The scheme of the request, http or https.
+	Scheme config.Wildcard
+	// The server that the client asks for, as it says it.
+	Authority config.Wildcard
+	// The path, with its query.
+	Path config.Wildcard
+}
+
+// holds reports whether the condition holds for a socket that somebody asks for.
+func (w *When) holds(r *ws.Request) bool {
+	return fits(w.Scheme, r.Scheme) && fits(w.Authority, r.Authority) && fits(w.Path, r.Path) &&
+		(w.Protocol == "" || slices.ContainsFunc(r.Protocols, w.Protocol.Match))
+}
+
+func fits(w config.Wildcard, s string) bool { return w == "" || w.Match(s) }
+
+// spoken are the protocols that a route with such conditions has a client speak, of those that it offers.
+func spoken(when []When, r *ws.Request) []string {
+	speaks := func(protocol string) bool {
+		one := *r
+		one.Protocols = []string{protocol}
+		return slices.ContainsFunc(when, func(w When) bool { return w.holds(&one) })
+	}
+	if len(when) == 0 {
+		return r.Protocols
+	}
+	return slices.DeleteFunc(slices.Clone(r.Protocols), func(p string) bool { return !speaks(p) })
+}
+
+// Apart is how a condition is taken apart, to tell which of its keys do not hold.
+func (w *When) Apart() (parts []config.Part[When]) {
+	for _, p := range []config.Part[When]{
+		{Key: "protocol", Only: &When{Protocol: w.Protocol}}, {Key: "scheme", Only: &When{Scheme: w.Scheme}},
+		{Key: "authority", Only: &When{Authority: w.Authority}}, {Key: "path", Only: &When{Path: w.Path}},
+	} {
+		if *p.Only != (When{}) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}

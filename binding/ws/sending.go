@@ -1,0 +1,174 @@
+package ws
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"gozilla/stream/web"
+	"gozilla/stream/ws"
+	"gozilla/wire/websocket"
+)
+
+// sending is the frames that go. Any goroutine may send a control frame.
+type sending struct {
+	masks   bool // as clients do
+	deflate bool // permessage-deflate was agreed
+
+	mu      sync.Mutex // guards what follows
+	raw     web.Stream
+	within  bool // a message was begun
+	headed  bool // and its first frame was sent
+	kind    ws.Kind
+	pack    *deflating // of that message, if it is compressed
+	held    bool       // something was not flushed
+	left    bool       // a close frame was sent
+	err     error
+	scratch [websocket.MaxHeader + 2*fewSize]byte
+
+	messages atomic.Int64
+	leaves   func() // is called when a close frame is about to go out
+}
+
+// Send is part of ws.Socket, so are Flush and SendClose.
+func (o *sending) Send(p ws.Piece) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.err != nil:
+		return o.err
+	case o.left:
+		return ws.ErrLeft
+	case o.within && p.Kind != o.kind:
+		return ws.ErrWithin
+	}
+	if !o.within && o.deflate && (len(p.Data) >= deflateLeast || !p.Last) {
+		o.pack = beginDeflating()
+	}
+	o.within, o.kind = !p.Last, p.Kind
+	o.piece(p)
+	if p.Last || o.err != nil {
+		o.unpack()
+		o.headed = false
+	}
+	if p.Last && o.err == nil {
+		o.messages.Add(1)
+	}
+	return o.err
+}
+
+// piece sends a piece as a frame, or has it wait for more that is compressed together with it.
+func (o *sending) piece(p ws.Piece) {
+	h := websocket.Header{Fin: p.Last, Opcode: websocket.Continuation}
+	if !o.headed {
+		h.Opcode, h.Compressed = websocket.Opcode(p.Kind), o.pack != nil
+	}
+	data := p.Data
+	if o.pack != nil {
+		if data, o.err = o.pack.add(data, p.Last); len(data) == 0 && !p.Last {
+			return
+		}
+	}
+	o.headed = true
+	o.frame(h, data)
+}
+
+// unpack gives back what compresses a message.
+func (o *sending) unpack() {
+	if o.pack != nil {
+		o.pack.end()
+		o.pack = nil
+	}
+}
+
+// Flush sends what was held back.
+func (o *sending) Flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flush()
+	return o.err
+}
+
+func (o *sending) flush() {
+	if o.err == nil && o.held {
+		o.held = false
+		o.err = o.raw.Flush()
+	}
+}
+
+// SendClose takes leave.
+func (o *sending) SendClose(code websocket.Code, reason string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.left || o.err != nil {
+		return o.err
+	}
+	o.leaves()
+	o.left = true
+	if !code.Sendable() && code != websocket.NoStatus {
+		code = websocket.InternalError
+	}
+	var payload [125]byte
+	b := websocket.AppendClose(payload[:0], code, reason)
+	o.frame(websocket.Header{Fin: true, Opcode: websocket.Close}, b)
+	o.flush()
+	return o.err
+}
+
+// control sends a control frame. It is held back until Flush.
+func (o *sending) control(opcode websocket.Opcode, payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.left {
+		o.frame(websocket.Header{Fin: true, Opcode: opcode}, payload)
+	}
+}
+
+// frame sends a frame. The lock is held.
+func (o *sending) frame(h websocket.Header, data []byte) {
+	if o.err != nil {
+		return
+	}
+	o.held = true
+	h.Length = int64(len(data))
+	if o.masks {
+		h.Masked, h.Key = true, websocket.Key(rand.Uint32()) // ChaCha8, which nobody can foresee (RFC 6455, section 10.3)
+	}
+	b := websocket.AppendHeader(o.scratch[:0], h)
+	switch {
+	case len(b)+len(data) > len(o.scratch):
+		if o.write(b); o.masks {
+			o.masked(h.Key, data)
+			return
+		}
+		o.write(data)
+	case o.masks:
+		o.write(websocket.AppendMasked(b, data, h.Key))
+	default:
+		o.write(append(b, data...))
+	}
+}
+
+func (o *sending) write(b []byte) {
+	if o.err == nil {
+		_, o.err = o.raw.Write(b)
+	}
+}
+
+// masked sends a long payload, in pieces.
+func (o *sending) masked(key websocket.Key, data []byte) {
+	buf := buffers.Get().(*[muchSize]byte)
+	defer buffers.Put(buf)
+	for len(data) > 0 && o.err == nil {
+		n := min(len(data), muchSize)
+		o.write(websocket.AppendMasked(buf[:0], data[:n], key))
+		key, data = key.After(n), data[n:]
+	}
+}
+
+// end gives back what a message holds that was not ended.
+func (o *sending) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unpack()
+}

@@ -1,0 +1,178 @@
+package ws
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/conn"
+	"gozilla/stream/web"
+	"gozilla/stream/ws"
+	"gozilla/telemetry"
+	"gozilla/wire/websocket"
+)
+
+// socket is one end of a WebSocket, whose frames are the bytes of an exchange of HTTP that has switched to them.
+type socket struct {
+	receiving
+	sending
+	scope *stream.Scope
+	host  *stream.Host
+	node  *stream.Node
+
+	swept stream.Swept
+	seen  atomic.Int64 // by the sweeper's time, when something has come
+	asked atomic.Bool  // by a ping, since then
+	bye   atomic.Int64 // when we have taken leave; 0: not yet
+	late  atomic.Pointer[stream.Cut]
+	told  struct{ received, sent int64 } // messages that were counted
+
+	mu   sync.Mutex // guards what follows
+	over bool       // nothing may be begun
+	work sync.WaitGroup
+}
+
+// byePatience is how long a peer has to answer a goodbye.
+const byePatience = 5 * time.Second
+
+// begin makes s the end of a socket whose peer is side.
+func (s *socket) begin(scope *stream.Scope, node *stream.Node, raw web.Stream, side telemetry.Side, deflate bool) {
+	s.scope, s.host, s.node = scope, scope.Host(), node
+	client := side == telemetry.Client
+	in, out := &s.receiving, &s.sending
+	in.raw, in.side, in.most, in.own, in.came = raw, side, int64(s.host.Limits.Message), out, s.stirs
+	in.hand, _ = raw.(interface{ Buffered() int })
+	in.seq = websocket.Sequence{FromClient: client, Deflate: deflate}
+	in.want = 1
+	in.closes = func(c *ws.Closed) { s.ends(side, c.Code, c.Reason) }
+	out.raw, out.masks, out.deflate = raw, !client, deflate
+	out.leaves = func() { s.bye.Store(max(1, int64(s.host.Sweeper.Now()))) }
+	s.host.Sweeper.Add(&s.swept, s.look)
+	s.stirs()
+}
+
+// stirs takes note of a sign of life.
+func (s *socket) stirs() {
+	s.seen.Store(int64(s.host.Sweeper.Now()))
+	if s.asked.Load() {
+		s.asked.Store(false)
+	}
+}
+
+// look is what the sweeper does.
+func (s *socket) look(now time.Duration) {
+	s.tell()
+	quiet, patience := now-time.Duration(s.seen.Load()), s.host.Limits.Ping
+	switch bye := time.Duration(s.bye.Load()); {
+	case bye != 0 && now-bye > byePatience:
+		s.giveUp("no goodbye")
+	case quiet > 2*patience:
+		s.giveUp("silent")
+	case quiet > patience && !s.asked.Swap(true):
+		s.start(s.ping)
+	}
+}
+
+// giveUp ends the wait for a peer.
+func (s *socket) giveUp(why string) {
+	if s.late.CompareAndSwap(nil, &stream.Cut{By: s.side, Why: why}) {
+		s.receiving.raw.StopRead()
+	}
+}
+
+// start has f done beside what goes on, unless that is over. f may wait for the peer.
+func (s *socket) start(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	s.work.Add(1)
+	conn.Briefly(func() {
+		defer s.work.Done()
+		f()
+	})
+}
+
+// ping asks the peer whether it is there.
+func (s *socket) ping() {
+	s.sending.control(websocket.Ping, nil)
+	s.Flush() // who cannot be sent to is given up for being silent
+}
+
+// leave takes leave because the gateway ends, or because a change has taken the socket's way.
+func (s *socket) leave() {
+	code, reason := goodbye(s.host)
+	s.scope.Closes(telemetry.Gateway, "drain")
+	s.ends(telemetry.Gateway, code, reason)
+	s.SendClose(code, reason)
+}
+
+// goodbye is what is said by a gateway that ends, or that goes on without the way that a socket has taken.
+func goodbye(h *stream.Host) (websocket.Code, string) {
+	if h.Leaving() {
+		return websocket.GoingAway, "the gateway ends"
+	}
+	return websocket.ServiceRestart, "the configuration has changed"
+}
+
+// tell counts the messages that have moved since it did so last: those of the client's side are received.
+func (s *socket) tell() {
+	received, sent := s.counts()
+	if s.side == telemetry.Server {
+		received, sent = sent, received
+	}
+	s.node.Messages.Received.Add(received - s.told.received)
+	s.node.Messages.Sent.Add(sent - s.told.sent)
+	s.told.received, s.told.sent = received, sent
+}
+
+// counts is how many messages have come and gone.
+func (s *socket) counts() (came, went int64) {
+	return s.receiving.messages.Load(), s.sending.messages.Load()
+}
+
+// ends notes by which goodbye the socket ends, if it is the first one.
+func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) {
+	if code == websocket.NoStatus {
+		code = 0
+	}
+	s.scope.Closes(by, "fin")
+	s.scope.SetRecord(func(r *telemetry.Record) {
+		if r.WS.By == "" {
+			r.WS.By, r.WS.Code, r.WS.Reason = by, uint16(code), reason
+		}
+	})
+}
+
+// Receive is part of ws.Socket.
+func (s *socket) Receive() (ws.Piece, error) {
+	p, err := s.receiving.Receive()
+	if errors.Is(err, ws.ErrStopped) {
+		if late := s.late.Load(); late != nil {
+			err = late
+		}
+	}
+	return p, err
+}
+
+// end ends what begin began: nobody uses the exchange any longer.
+func (s *socket) end() {
+	s.host.Sweeper.Remove(&s.swept)
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.work.Wait()
+	s.tell()
+	s.sending.end()
+	s.endInflating()
+	s.free()
+}
+
+// closed is how the peer has taken its leave, nil if it has not.
+func (s *socket) closed() (c *ws.Closed) {
+	errors.As(s.receiving.err, &c)
+	return c
+}
