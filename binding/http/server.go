@@ -143,6 +143,9 @@ func (s *server) takes(r *web.Request) error {
 	}
 	if r.Protocol != "" {
 		noHTTP(r)
+		if strings.EqualFold(r.Protocol, "websocket") { // as conditions have it (RFC 9110, section 7.8)
+			r.Protocol = "websocket"
+		}
 	}
 	if !isMethod(r.Method) && !slices.Contains(s.methods, Method(r.Method)) {
 		return &web.Error{Status: 501, Err: stream.Refuse(stream.Invalid, "the method %s is not taken", r.Method)}
