@@ -213,6 +213,20 @@ func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
 	return context.AfterFunc(ctx, f)
 }
 
+// While is AfterFunc for an f that uses what is there only for a while: when end returns, f is not running, nor will it be.
+func While(ctx context.Context, f func()) (end func()) {
+	done := make(chan struct{})
+	stop := AfterFunc(ctx, func() {
+		defer close(done)
+		f()
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
 // AfterFunc calls f in a goroutine of its own once the scope is cancelled, as context.AfterFunc does, which finds this
 // method.
 func (l *lifetime) AfterFunc(f func()) (stop func() bool) {

@@ -3,7 +3,9 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,4 +200,28 @@ func TestValues(t *testing.T) {
 		t.Error("a scope does not lead to its host")
 	}
 	begun.End(nil)
+}
+
+// TestWhile waits for what has begun, and has nothing begin afterwards.
+func TestWhile(t *testing.T) {
+	for range 1000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var running, ran atomic.Bool
+		end := stream.While(ctx, func() {
+			running.Store(true)
+			ran.Store(true)
+			runtime.Gosched()
+			running.Store(false)
+		})
+		go cancel()
+		end()
+		was := ran.Load()
+		if running.Load() {
+			t.Fatal("it runs still")
+		}
+		<-ctx.Done()
+		if runtime.Gosched(); ran.Load() != was {
+			t.Fatal("it was begun afterwards")
+		}
+	}
 }

@@ -57,6 +57,7 @@ var Reasons = []Term{
 	{"slow body", "nothing more of a body came within the limit body"},
 	{"no answer", "the server did not begin to answer within the limit answer"},
 	{"silent", "that side has not answered a ping of WebSocket, for twice the limit ping"},
+	{"message too large", "a message was longer than the limit message allows, or in a fan the limit queue"},
 	{"no goodbye", "that side has not answered the close frame of a WebSocket"},
 	{"gone", "the client has gone before its answer was whole"},
 	{"no route", "nothing in the configuration leads on from here"},

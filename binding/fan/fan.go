@@ -3,13 +3,14 @@ package fan
 import (
 	"gozilla/binding"
 	"gozilla/stream/conn"
+	"gozilla/stream/ws"
 )
 
 func init() {
 	binding.Register(binding.Type{
 		Name: "fan",
 		Kinds: map[binding.Kind]binding.Form{
-			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Same[*server]()),
+			binding.Server: binding.In(newServer, binding.Face(conn.Protocol, (*server).conn), binding.Face(ws.Protocol, (*server).ws), binding.Same[*server]()),
 		},
 	})
 }
@@ -20,10 +21,17 @@ type Server struct {
 	binding.Exited
 }
 
-type server struct{ group *group }
+type server struct {
+	bytes    *bytesFan
+	messages *messageFan
+}
 
 func newServer(b *binding.Builder, _ *Server) (*server, error) {
-	g := newGroup(b, binding.ExitOf(b, conn.Protocol))
-	b.Go("group", g.run)
-	return &server{g}, nil
+	s := &server{newBytesFan(b), newMessageFan(b)}
+	b.Go("group of bytes", s.bytes.run)
+	b.Go("group of messages", s.messages.run)
+	return s, nil
 }
+
+func (s *server) conn() conn.Port { return conn.Serving(s.bytes) }
+func (s *server) ws() ws.Port     { return ws.Serving(s.messages) }

@@ -286,7 +286,7 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 	var asked error
 	if s.asker != nil {
 		if asked = s.asker.ask(ctx, r); s.asker.ends(ctx) {
-			defer stream.AfterFunc(ctx, x.StopRead)() // a read that waits does not notice by itself
+			defer stream.While(ctx, x.StopRead)() // a read that waits does not notice by itself
 		}
 	}
 	way, r, err := s.choose(ctx, r, asked)

@@ -178,3 +178,15 @@ func (d *deflating) add(b []byte, last bool) ([]byte, error) {
 }
 
 var errFlush = errors.New("the compression has not ended as it should")
+
+// deflated is a whole message compressed, to keep; nil if it cannot be.
+func deflated(b []byte) []byte {
+	deflates <- struct{}{}
+	d := deflaters.Get().(*deflating)
+	defer d.end()
+	d.z.Reset(&d.out)
+	if b, err := d.add(b, true); err == nil {
+		return bytes.Clone(b)
+	}
+	return nil
+}

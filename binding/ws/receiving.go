@@ -219,7 +219,11 @@ func (in *receiving) control(o websocket.Opcode, payload []byte) {
 func (in *receiving) refuse(err error) error {
 	fault := &websocket.Fault{Code: websocket.ProtocolError, What: err.Error()}
 	errors.As(err, &fault)
-	in.err = &stream.Cut{By: in.side, Why: "invalid", Err: fault}
+	why := "invalid"
+	if fault.Code == websocket.TooBig {
+		why = "message too large"
+	}
+	in.err = &stream.Cut{By: in.side, Why: why, Err: fault}
 	in.own.SendClose(fault.Code, fault.What)
 	return in.err
 }

@@ -42,7 +42,7 @@ func (o *sending) Send(p ws.Piece) error {
 	case o.within && p.Kind != o.kind:
 		return ws.ErrWithin
 	}
-	if !o.within && o.deflate && (len(p.Data) >= deflateLeast || !p.Last) {
+	if !o.within && o.deflate && (len(p.Data) >= deflateLeast || !p.Last) && (p.Shared == nil || !p.Last) {
 		o.pack = beginDeflating()
 	}
 	o.within, o.kind = !p.Last, p.Kind
@@ -64,7 +64,12 @@ func (o *sending) piece(p ws.Piece) {
 		h.Opcode, h.Compressed = websocket.Opcode(p.Kind), o.pack != nil
 	}
 	data := p.Data
-	if o.pack != nil {
+	switch {
+	case o.deflate && !o.headed && p.Last && p.Shared != nil && len(data) >= deflateLeast:
+		if z := p.Shared.Of(func() []byte { return deflated(data) }); z != nil {
+			data, h.Compressed = z, true
+		}
+	case o.pack != nil:
 		if data, o.err = o.pack.add(data, p.Last); len(data) == 0 && !p.Last {
 			return
 		}

@@ -52,14 +52,14 @@ func (v viewed) OpenSocket(ctx context.Context, r *Request) (Opened, error) {
 		return nil, err
 	}
 	d := &dialled{end: conn.Take(c, telemetry.Server), protocol: r.Protocol()}
-	d.unfollow = stream.AfterFunc(ctx, d.end.Stop)
+	d.unfollow = stream.While(ctx, d.end.Stop)
 	return d, nil
 }
 
 // dialled is a stream of bytes as a socket.
 type dialled struct {
 	end      *conn.End
-	unfollow func() bool
+	unfollow func()
 	protocol string
 	whole    bool // all was received
 	left     atomic.Bool
@@ -82,7 +82,7 @@ func (d *dialled) Receive() (Piece, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = ErrStopped
 	}
-	return Piece{Binary, true, b}, err
+	return Piece{Kind: Binary, Last: true, Data: b}, err
 }
 
 func (d *dialled) Pending() bool { return false }
@@ -169,7 +169,7 @@ func (c *BytesConn) Read(b []byte) (int, error) {
 }
 
 func (c *BytesConn) Write(b []byte) (int, error) {
-	err := c.x.Send(Piece{Binary, true, b})
+	err := c.x.Send(Piece{Kind: Binary, Last: true, Data: b})
 	if err == nil {
 		err = c.x.Flush()
 	}

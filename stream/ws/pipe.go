@@ -20,7 +20,7 @@ func (s serving) OpenSocket(ctx context.Context, r *Request) (Opened, error) {
 	p := newPipe(r)
 	served, cancel := context.WithCancelCause(ctx)
 	p.cancel = cancel
-	p.unfollow = stream.AfterFunc(ctx, func() { p.breakOff(context.Cause(ctx)) })
+	p.unfollow = stream.While(ctx, func() { p.breakOff(context.Cause(ctx)) })
 	asked := *r
 	go p.serve(served, s.Handler, &asked)
 	<-p.answered
@@ -34,7 +34,7 @@ func (s serving) OpenSocket(ctx context.Context, r *Request) (Opened, error) {
 // pipe is a socket inside the process, and itself the side of who has opened it.
 type pipe struct {
 	cancel   context.CancelCauseFunc
-	unfollow func() bool
+	unfollow func()
 	up, down line
 	first    string        // the protocol, if the handler has no wishes
 	served   chan struct{} // closed when the handler has returned
@@ -227,7 +227,7 @@ func (s *pieces) take() Piece {
 	data := s.bytes[s.from : s.from+w.size]
 	s.next++
 	s.from += w.size
-	return Piece{w.kind, w.last, data}
+	return Piece{Kind: w.kind, Last: w.last, Data: data}
 }
 
 // clear forgets the pieces that were given, and the room for them if that is much.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"gozilla/stream"
 	"gozilla/wire/websocket"
@@ -30,6 +31,21 @@ type Piece struct {
 	Kind Kind // of the message
 	Last bool // the message ends with it
 	Data []byte
+	// Shared is for who sends a whole message to many: what is made of it on the way is made once. The same for all, and for
+	// no other message; nil for one that is sent to one.
+	Shared *Shared
+}
+
+// Shared is what is made of a message once, by who is the first to need it. The zero value is ready.
+type Shared struct {
+	once sync.Once
+	b    []byte
+}
+
+// Of is what make gives, or has given before.
+func (s *Shared) Of(make func() []byte) []byte {
+	s.once.Do(func() { s.b = make() })
+	return s.b
 }
 
 // Socket is one end of a WebSocket. Calls block, which is the back-pressure. One goroutine may receive while another sends;

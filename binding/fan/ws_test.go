@@ -1,0 +1,130 @@
+package fan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"gozilla/internal/gwtest"
+	"gozilla/stream"
+	"gozilla/wire/websocket"
+)
+
+// reflects sends the messages of one to all.
+const reflects = `name: test
+bindings:
+  north:
+    type: tcp
+    kind: server
+    options: { host: 127.0.0.1, port: 0 }
+    exit: http
+  http: { type: http, kind: server, exit: ws }
+  ws:
+    type: ws
+    kind: server
+    options: { compression: permessage-deflate }
+    exit: fan
+  fan: { type: fan, kind: server, exit: echo }
+  echo: { type: echo, kind: server }
+`
+
+// sockets are members, each of which has seen a message of its own come back.
+func sockets(t *testing.T, g *gwtest.Gateway, n int, lines ...string) []*gwtest.Socket {
+	t.Helper()
+	all := make([]*gwtest.Socket, n)
+	for i := range all {
+		all[i] = gwtest.OpenSocket(t, g.Dial("north"), "/", lines...)
+		all[i].Text(".")
+		for _, s := range all[:i+1] {
+			s.Gets("text .")
+		}
+	}
+	return all
+}
+
+func TestEveryMemberGetsEveryMessage(t *testing.T) {
+	g := gwtest.Start(t, reflects)
+	all := sockets(t, g, 5)
+	for i, s := range all {
+		want := fmt.Sprintf("text message %d", i)
+		if i%2 == 0 {
+			s.Text(want[5:])
+		} else { // in pieces, between which others come
+			s.Frame(websocket.Header{Opcode: websocket.Binary}, "mes")
+			all[0].Bytes("between")
+			for _, s := range all {
+				s.Gets("binary between")
+			}
+			s.Frame(websocket.Header{Fin: true}, want[8:])
+			want = "binary" + want[4:]
+		}
+		for _, s := range all {
+			s.Gets(want)
+		}
+	}
+	if n := g.Metric("echo", "stream.opens.received"); n != 1 {
+		t.Errorf("the group was opened %d times", n)
+	}
+	all[0].Leave(websocket.Normal, "")
+	all[0].Left(websocket.Normal)
+	gwtest.Sees(t, all[0].Conn, "fin")
+	all[1].Text("still")
+	all[2].Gets("text still")
+}
+
+// TestOneIsCompressedForMany compares what members get that agree on compression, which is made once, with what others do.
+func TestOneIsCompressedForMany(t *testing.T) {
+	g := gwtest.Start(t, reflects)
+	plain := sockets(t, g, 1)[0]
+	var all []*gwtest.Socket
+	for range 2 {
+		s := gwtest.OpenSocket(t, g.Dial("north"), "/", "Sec-WebSocket-Extensions: permessage-deflate")
+		all = append(all, s)
+		s.Text("x")
+		for _, s := range append(all, plain) {
+			s.Gets("text x")
+		}
+	}
+	text := strings.Repeat("again and ", 100)
+	plain.Text(text)
+	plain.Gets("text " + text)
+	_, first := all[0].Next()
+	h, second := all[1].Next()
+	if first != second || len(first) > len(text)/5 || !h.Compressed {
+		t.Errorf("they got %d and %d bytes", len(first), len(second))
+	}
+}
+
+// TestLongMessage is that one member cannot fill the memory of all.
+func TestLongMessage(t *testing.T) {
+	g := gwtest.Start(t, reflects, gwtest.Limits(func(l *stream.Limits) { l.Queue = 64 << 10 }))
+	all := sockets(t, g, 2)
+	all[0].Bytes(strings.Repeat("x", 64<<10))
+	for _, s := range all {
+		s.Gets("binary " + strings.Repeat("x", 64<<10))
+	}
+	all[0].Bytes(strings.Repeat("x", 64<<10+1))
+	all[0].Left(websocket.TooBig)
+	all[1].Text("unharmed")
+	all[1].Gets("text unharmed")
+}
+
+// TestGroupIsRefused is that members are refused in the words of HTTP if there is no group.
+func TestGroupIsRefused(t *testing.T) {
+	port := gwtest.ClosedPort(t)
+	g := gwtest.Start(t, strings.Replace(reflects, "echo: { type: echo, kind: server }", "echo: { type: tcp, kind: client, options: { host: 127.0.0.1, port: "+port+" } }", 1))
+	c := g.Dial("north")
+	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	gwtest.Receive(t, c, "HTTP/1.1 503 ")
+	// Once there is one, of bytes here, all is well.
+	server := gwtest.Listen(t, "127.0.0.1:"+port)
+	s := gwtest.OpenSocket(t, g.Dial("north"), "/")
+	group := server.Next()
+	s.Text("hello")
+	gwtest.Receive(t, group, "hello")
+	gwtest.Send(t, group, "there")
+	s.Gets("binary there")
+	group.Close()
+	s.Left(websocket.Normal)
+	s.Leave(websocket.Normal, "")
+}
