@@ -59,6 +59,8 @@ type Limits struct {
 	// For how long a connection of HTTP/2 with streams on it may be silent before its peer is asked whether it is there; one
 	// that is silent for as long again is ended.
 	Ping time.Duration
+	// The most bytes that one message of a WebSocket, or one event of a stream of events, may have.
+	Message Count
 	// The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.
 	Queue Count
 	// The longest time that a byte may wait for a member of a fan group that does not read; beyond, it is reset.
@@ -93,6 +95,7 @@ func (l *Limits) Defaults() {
 	l.Window = 16 << 20
 	l.Bodies = 256 << 20
 	l.Ping = 30 * time.Second
+	l.Message = 16 << 20
 	l.Queue = 256 << 10
 	l.Stall = 5 * time.Second
 	l.Drain = 30 * time.Second
