@@ -102,6 +102,9 @@ func (p *Parser) begin(b []byte) error {
 			p.skip, p.line = true, p.line[:0]
 			return nil
 		}
+		if len(b) == 0 && bytes.IndexByte(p.line, ':') < 0 {
+			return nil // which may yet turn out to be nothing
+		}
 	}
 	if p.over(len(p.line) + len(b)) {
 		return ErrLarge
