@@ -471,6 +471,18 @@ func (s *Scope) Session(guard string) Session {
 	return nil
 }
 
+// Sessions are those that were admitted to the scope, or to the one it is a child of.
+func (s *Scope) Sessions() (all []Session) {
+	for ; s != nil; s = s.parent {
+		s.mu.Lock()
+		for _, a := range s.sessions {
+			all = append(all, a.session)
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
+
 // EndIdle cancels the scope once no byte has moved in either direction for d. It costs the data path nothing: the
 // counts are looked at four times in d, so that the end may come a quarter late.
 func (s *Scope) EndIdle(d time.Duration) {

@@ -38,6 +38,13 @@ type Record struct {
 	Retransmits uint32        // segments sent to the client more than once
 
 	HTTP HTTP // the zero value for what is no exchange of HTTP
+	SSE  SSE  // the zero value for what is no stream of events
+}
+
+// SSE is what a record has of a stream of events that was sent.
+type SSE struct {
+	Events int64  // that were sent
+	LastID string // of the last event that has one, else the one that the client had; "" for none
 }
 
 // HTTP is what a record has of a request and its response. What is not known is "" or 0.
