@@ -142,13 +142,15 @@ func (e *events) receive() *sse.Batch {
 func (e *events) again() error {
 	e.c.b.Warn(stream.From(e.ctx), "binding.sse.stream.lost", "The events of %s were lost (%v). They are asked for again.", e.asked.Authority, e.read)
 	e.drop()
+	lost := e.read
 	var asked time.Duration // by the server
 	for {
 		if err := e.wait(max(e.pause(), asked)); err != nil {
 			return err
 		}
+		stream.From(e.ctx).Again(e.c.b.Node, lost)
 		err := e.open()
-		asked = 0
+		asked, lost = 0, err
 		var no *refusal
 		var refused *stream.Refused
 		switch {
