@@ -57,7 +57,7 @@ func (d *packetDump) write(l *admin.DumpLine) error {
 	s := d.stream(c)
 	s.skip(c)
 	switch c.Kind {
-	case engine.Data:
+	case engine.Data, engine.Message:
 		d.data(s, c, c.Data)
 	case engine.Head:
 		d.head(s, c)
@@ -173,7 +173,7 @@ func (s *packetStream) direction(c *engine.Chunk) *packetDirection {
 
 // skip leaves out the data that was lost before the chunk.
 func (s *packetStream) skip(c *engine.Chunk) {
-	if c.Kind != engine.Data && c.Kind != engine.Body {
+	if len(c.Data) == 0 {
 		return
 	}
 	x := s.direction(c)

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"gozilla/config"
 	"gozilla/stream"
@@ -35,6 +36,7 @@ type settings struct {
 	watch         bool   // follow the configuration
 	poll          int    // seconds between two looks at a server that does not wait
 	limits        stream.Limits
+	habits        stream.Habits
 	limitTexts    map[string]string // what was said of them
 }
 
@@ -65,6 +67,9 @@ var properties = []property{
 		func(s *settings, value string) error { return s.setLimit("pool", value) }},
 	{"zilla.binding.http.concurrent.streams", "The streams that may go on at a time on one connection of HTTP/2; see gozilla.limits.streams.",
 		func(s *settings, value string) error { return s.setLimit("streams", value) }},
+	{"zilla.binding.sse.initial.comment.enabled", "Whether a stream of events that an sse server sends begins with a comment.", yes(func(s *settings) *bool { return &s.habits.Comment })},
+	{"zilla.binding.sse.maximum.idle.time", "The seconds after which an sse server sends a comment if there are no events, or a time such as 500ms; 0 is never.", (*settings).setQuiet},
+	{"zilla.binding.sse.challenge.event.type", "The type of the event by which an sse server asks a client for new credentials; challenge if it is not set.", text(func(s *settings) *string { return &s.habits.Challenge })},
 	{"zilla.filesystem.http.authorization", "The Authorization header with which a configuration is fetched by http or https.", text(func(s *settings) *string { return &s.authorization })},
 }
 
@@ -130,6 +135,19 @@ func (s *settings) set(name, value string) (inertly bool, err error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("there is no property %s%s", name, didYouMean(name, propertyNames()))
+}
+
+// setQuiet sets the time in which a stream of events has at least a comment.
+func (s *settings) setQuiet(value string) error {
+	if _, err := strconv.Atoi(value); err == nil {
+		value += "s"
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return fmt.Errorf("must be a number of seconds or a time such as 500ms, not %q", value)
+	}
+	s.habits.Quiet = d
+	return nil
 }
 
 func isLimit(key string) bool {

@@ -172,6 +172,7 @@ func (s *starter) start(ctx context.Context) error {
 		return err
 	}
 	s.host = stream.NewHost(&s.settings.limits, telemetry.NewLog(s.log, int(s.settings.limits.Records), s.records))
+	s.host.Habits = s.settings.habits
 	s.host.Traces = s.traces
 	closeAccess, err := s.openAccess(context.WithoutCancel(ctx))
 	if err != nil {

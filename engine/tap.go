@@ -39,7 +39,8 @@ type Chunk struct {
 	Kind       string    `json:"kind"`             // see Kinds
 	Direction  string    `json:"direction,omitempty"`
 	Offset     int64     `json:"offset,omitempty"` // of the data, among the bytes of its direction
-	Data       []byte    `json:"data,omitempty"`   // of data and body
+	Data       []byte    `json:"data,omitempty"`   // of data, body and message
+	Label      string    `json:"label,omitempty"`  // of message: what it is, "" for the rest of one
 	Lines      []string  `json:"lines,omitempty"`  // of head and trailer, as HTTP/1.1 has them
 	Error      string    `json:"error,omitempty"`  // of end: how the stream was cut off; "" for an orderly end
 }
@@ -51,13 +52,14 @@ const (
 	Head    = "head"
 	Body    = "body"
 	Trailer = "trailer"
-	Finish  = "finish" // a direction has ended
-	End     = "end"    // the stream is over
+	Message = "message" // a whole one, such as an event, but for what is very long
+	Finish  = "finish"  // a direction has ended
+	End     = "end"     // the stream is over
 )
 
 var chunkKinds = [...]string{
 	stream.Begun: Begin, stream.Data: Data, stream.Head: Head, stream.Body: Body, stream.Trailer: Trailer,
-	stream.Finished: Finish, stream.Over: End,
+	stream.Message: Message, stream.Finished: Finish, stream.Over: End,
 }
 
 // The directions: from who has opened the stream, and back.
@@ -315,7 +317,7 @@ func (s *watched) tell(c *stream.Chunk) {
 func (s *watched) keep(c *stream.Chunk) *Chunk {
 	k := s.about
 	k.Time, k.Number, k.Kind = c.Time, c.Number, chunkKinds[c.Kind]
-	k.Offset, k.Data, k.Lines, k.Error = c.Offset, slices.Clone(c.Data), c.Lines, c.Err
+	k.Offset, k.Data, k.Label, k.Lines, k.Error = c.Offset, slices.Clone(c.Data), c.Label, c.Lines, c.Err
 	if c.Kind != stream.Begun && c.Kind != stream.Over {
 		if k.Direction = Received; c.Sent {
 			k.Direction = Sent

@@ -164,3 +164,23 @@ func TestASessionIsExtended(t *testing.T) {
 		s.End(context.Cause(s))
 	})
 }
+
+// TestAgain wants the path of a stream that is sought time and again not to grow, and what was counted to be even.
+func TestAgain(t *testing.T) {
+	r := newRig(t)
+	s := r.arrive()
+	client, server := node("client"), node("server")
+	s.Enter(client)
+	for range 3 {
+		s.EnterExchange(server)
+		s.Again(client, errEnough)
+	}
+	s.Again(node("elsewhere"), errEnough)
+	s.EnterExchange(server)
+	s.End(nil)
+	if path := pathText(r.last(t)); path != "test:north > test:client > test:server" {
+		t.Errorf("the path is %s", path)
+	}
+	expectStreams(t, client, 1, 1, 0)
+	expectStreams(t, server, 4, 1, 3)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gozilla/telemetry"
 )
@@ -16,6 +17,7 @@ type Host struct {
 	Connections Slots
 	Sweeper     Sweeper
 	Traces      bool // internal errors tell where in the program they happened
+	Habits      Habits
 
 	Bodies atomic.Int64 // bytes of bodies that wait to be read, see Limits.Bodies
 
@@ -30,6 +32,14 @@ type shard struct {
 	sync.Mutex
 	open map[uint64]*Scope
 	_    [32]byte
+}
+
+// Habits are what bindings do besides what the file says. They are set once, before anything begins.
+type Habits struct {
+	// What servers of streams of events (sse) do.
+	Comment   bool          // a stream begins with a comment
+	Quiet     time.Duration // after which a comment is sent, so that a stream is never quiet for longer; 0: never
+	Challenge string        // the type of the event by which a client is asked for new credentials; "": challenge
 }
 
 // NewHost makes a host. The limits are read as scopes begin and end; they must not change.

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -217,6 +218,26 @@ func (s *Scope) add(st step) {
 	s.path = append(s.path, st)
 	s.labelled = s.labelled || st.exchange && st.node.Attributes.Load().Dynamic()
 	s.mu.Unlock()
+}
+
+// Again says that what the stream has reached behind n is over, and how, since n seeks it anew: so that the path of one that
+// is sought time and again does not grow. Nothing else of the scope may go on there.
+func (s *Scope) Again(n *Node, err error) {
+	s.mu.Lock()
+	behind := len(s.path)
+	for i := len(s.path) - 1; i >= 0; i-- {
+		if s.path[i].node == n {
+			behind = i + 1
+			break
+		}
+	}
+	over := slices.Clone(s.path[behind:])
+	clear(s.path[behind:])
+	s.path = s.path[:behind]
+	s.mu.Unlock()
+	for i := range over {
+		over[i].end(&telemetry.Exchange{}, err)
+	}
 }
 
 // Label evaluates the attributes that metrics of exchanges have where this one went through. value is what an
@@ -470,6 +491,18 @@ func (s *Scope) Session(guard string) Session {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// Sessions are those that were admitted to the scope, or to the one it is a child of.
+func (s *Scope) Sessions() (all []Session) {
+	for ; s != nil; s = s.parent {
+		s.mu.Lock()
+		for _, a := range s.sessions {
+			all = append(all, a.session)
+		}
+		s.mu.Unlock()
+	}
+	return all
 }
 
 // EndIdle cancels the scope once no byte has moved in either direction for d. It costs the data path nothing: the

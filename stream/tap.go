@@ -35,7 +35,8 @@ type Chunk struct {
 	Number int      // of the stream's chunks, from 0 on
 	Sent   bool     // back to who opened the stream; else it was received from there
 	Offset int64    // of Data, among the bytes of its direction
-	Data   []byte   // of Data and Body; lent
+	Data   []byte   // of Data, Body and Message; lent
+	Label  string   // of Message: what it is, such as text, binary, close or event; "" for the rest of one that is long
 	Lines  []string // of Head and Trailer, as HTTP/1.1 has them
 	Err    string   // of Over: how the stream was cut off; "" for an orderly end
 }
@@ -50,6 +51,7 @@ const (
 	Head                      // of a request or a response
 	Body                      // some bytes of it
 	Trailer                   // what follows a body
+	Message                   // a whole one, of a protocol that has them
 	Finished                  // the direction has ended in order
 	Over                      // the stream, which is always the last
 )
@@ -116,6 +118,13 @@ func (r *Recording) Head(sent bool, lines []string) {
 // Trailer records a trailer.
 func (r *Recording) Trailer(sent bool, lines []string) {
 	r.add(&Chunk{Kind: Trailer, Sent: sent, Lines: lines})
+}
+
+// Message records a message, or an event: as one chunk, if it is not long. The label says what it is.
+func (r *Recording) Message(sent bool, label string, p []byte) {
+	n := min(len(p), mostData)
+	r.add(&Chunk{Kind: Message, Sent: sent, Label: label, Data: p[:n:n]})
+	r.bytes(Message, sent, p[n:])
 }
 
 // Finish records that a direction has ended in order. Once is enough.

@@ -28,6 +28,8 @@ var Events = []Term{
 	{"binding.http.request.accepted", "A request has come. Only exporters are told, as there is one for every request."},
 	{"binding.ws.client.rejected", "A client has broken the rules of WebSocket. It is told which, and the socket ends."},
 	{"binding.ws.server.rejected", "A server has broken the rules of WebSocket. It is told which, and the socket ends."},
+	{"binding.sse.event.rejected", "An event is not what its model allows, and was left out of a stream. Told once for each stream, which goes on."},
+	{"binding.sse.stream.lost", "A server has broken off a stream of events, or cannot be reached again. It is asked for what has come since, until it answers or says no."},
 	{"guard.jwt.authorization.failed", "A token gives its owner no session."},
 	{"guard.jwt.keys.loaded", "The keys of an issuer were fetched and are others than before, or can be fetched again after a failure."},
 	{"guard.jwt.keys.failed", "The keys of an issuer cannot be fetched. It is tried again; those that were fetched before stay in use."},

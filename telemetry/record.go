@@ -39,6 +39,7 @@ type Record struct {
 
 	HTTP HTTP // the zero value for what is no exchange of HTTP
 	WS   WS   // the zero value for what is no WebSocket
+	SSE  SSE  // the zero value for what is no stream of events
 }
 
 // WS is what a record has of a WebSocket, which is an exchange of HTTP too.
@@ -47,6 +48,12 @@ type WS struct {
 	By             Side   // who took leave first; "": nobody did
 	Code           uint16 // by which; 0: none was given
 	Reason         string // likewise
+}
+
+// SSE is what a record has of a stream of events that was sent.
+type SSE struct {
+	Events int64  // that were sent
+	LastID string // of the last event that has one, else the one that the client had; "" for none
 }
 
 // HTTP is what a record has of a request and its response. What is not known is "" or 0.

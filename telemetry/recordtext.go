@@ -37,6 +37,7 @@ func (r *Record) Text() string {
 	b = append(b, " sent "...)
 	b = strconv.AppendInt(b, r.Sent, 10)
 	b = r.appendFacts(b)
+	b = r.SSE.appendText(b)
 	if r.Handshake > 0 {
 		b = append(append(b, " handshake "...), short(r.Handshake)...)
 	}
@@ -83,6 +84,17 @@ func (h *HTTP) appendText(b []byte) []byte {
 		return append(b, "  -"...)
 	}
 	return strconv.AppendInt(b, int64(h.Status), 10)
+}
+
+// appendText appends how much of a stream of events was sent.
+func (s *SSE) appendText(b []byte) []byte {
+	if s.Events > 0 {
+		b = strconv.AppendInt(append(b, " events "...), s.Events, 10)
+	}
+	if s.LastID != "" {
+		b = appendOneLine(append(b, " last-id "...), s.LastID)
+	}
+	return b
 }
 
 // appendEnds appends who was connected to whom: the client, the address it reached us at, what was dialled for it.
@@ -155,6 +167,7 @@ type recordJSON struct {
 	Dest        string     `json:"dest,omitempty"`
 	Target      string     `json:"target,omitempty"`
 	HTTP        *httpJSON  `json:"http,omitempty"`
+	SSE         *sseJSON   `json:"sse,omitempty"`
 	Path        []stepJSON `json:"path,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
@@ -185,6 +198,11 @@ type httpJSON struct {
 	Trace   string `json:"trace,omitempty"`
 }
 
+type sseJSON struct {
+	Events int64  `json:"events"`
+	LastID string `json:"last_id,omitempty"`
+}
+
 type stepJSON struct {
 	Binding string `json:"binding"`
 	Route   string `json:"route,omitempty"`
@@ -205,6 +223,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	}
 	if r.HTTP != (HTTP{}) {
 		j.HTTP = (*httpJSON)(&r.HTTP)
+	}
+	if r.SSE != (SSE{}) {
+		j.SSE = (*sseJSON)(&r.SSE)
 	}
 	for _, s := range r.Path {
 		j.Path = append(j.Path, stepJSON(s))
@@ -230,6 +251,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	}
 	if j.HTTP != nil {
 		r.HTTP = HTTP(*j.HTTP)
+	}
+	if j.SSE != nil {
+		r.SSE = SSE(*j.SSE)
 	}
 	for _, s := range j.Path {
 		r.Path = append(r.Path, Step(s))
@@ -280,6 +304,7 @@ func logRecord(l *slog.Logger, r *Record) {
 		add(true, slog.Uint64("connection", r.ID))
 	}
 	add(r.HTTP != (HTTP{}), r.HTTP.attr())
+	add(r.SSE != (SSE{}), slog.Group("sse", slog.Int64("events", r.SSE.Events), slog.String("last_id", r.SSE.LastID)))
 	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
 	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
 	add(r.Target != "", slog.String("target", r.Target))

@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -185,10 +184,10 @@ func (s *server) letIn(r *web.Request) (p page, err error) {
 // different things, where that decides who may do what: a path with dots in it, which many servers resolve, unless all may
 // go anywhere, and two of what there can be one of (RFC 9110, section 5.3).
 func (s *server) originOf(r *web.Request) (origin string, err error) {
-	if s.routes.Guarded() && disguised(r.Path) {
+	if s.routes.Guarded() && web.Disguised(r.Path) {
 		return "", &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "the path has escapes in it of what need not be escaped, which others may resolve")}
 	}
-	if s.routes.Guarded() && hasDots(r.Path) {
+	if s.routes.Guarded() && web.HasDots(r.Path) {
 		return "", &web.Error{Status: 400, Err: stream.Refuse(stream.Invalid, "the path has dots in it that others may resolve")}
 	}
 	origins, credentials := 0, 0
@@ -206,46 +205,6 @@ func (s *server) originOf(r *web.Request) (origin string, err error) {
 	}
 	return origin, nil
 }
-
-// disguised reports whether a path has a letter, a digit or one of -._~ in it that is escaped: for others it is the same as
-// without (RFC 3986, section 6.2.2.2), while conditions compare what came.
-func disguised(path string) bool {
-	path, _, _ = strings.Cut(path, "?")
-	for {
-		_, rest, found := strings.Cut(path, "%")
-		if !found {
-			return false
-		}
-		if len(rest) >= 2 {
-			if n, err := strconv.ParseUint(rest[:2], 16, 8); err == nil && isUnreserved(byte(n)) {
-				return true
-			}
-		}
-		path = rest
-	}
-}
-
-func isUnreserved(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
-}
-
-// hasDots reports whether a segment of a path is . or .., however it is written.
-func hasDots(path string) bool {
-	path, _, _ = strings.Cut(path, "?")
-	if !strings.Contains(path, ".") && !strings.Contains(path, "%2") {
-		return false
-	}
-	path = encodedDots.Replace(path)
-	for segment := range strings.SplitSeq(path, "/") {
-		segment, _, _ = strings.Cut(segment, ";") // parameters, which some servers drop first
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-var encodedDots = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", "\\", "/")
 
 // noHTTP ignores the wish to go on in another version of HTTP: what stands behind would be asked for anything then, past
 // routes and guards.

@@ -52,6 +52,7 @@ type Option func(*options)
 
 type options struct {
 	limits stream.Limits
+	habits stream.Habits
 	env    map[string]string
 	traces bool
 	watch  bool
@@ -59,6 +60,9 @@ type options struct {
 
 // Limits lets f change the limits of the gateway.
 func Limits(f func(*stream.Limits)) Option { return func(o *options) { f(&o.limits) } }
+
+// Habits lets bindings do what properties ask for.
+func Habits(h stream.Habits) Option { return func(o *options) { o.habits = h } }
 
 // Env sets a variable that the file asks for with ${{env.NAME}}.
 func Env(name, value string) Option { return func(o *options) { o.env[name] = value } }
@@ -91,7 +95,7 @@ func TryStart(t testing.TB, yaml string, opts ...Option) (*Gateway, error) {
 	log := slog.New(slog.DiscardHandler)
 	g := &Gateway{Metrics: &telemetry.Metrics{}, t: t, seen: map[uint64]bool{}}
 	g.Host = stream.NewHost(&o.limits, telemetry.NewLog(log, int(o.limits.Records), false))
-	g.Host.Traces = o.traces
+	g.Host.Traces, g.Host.Habits = o.traces, o.habits
 	g.Engine = engine.New(g.Host, g.Metrics, log)
 	g.env = func(name string) (string, bool) {
 		v, ok := o.env[name]
