@@ -9,6 +9,7 @@ import (
 	_ "gozilla/binding/http"
 	_ "gozilla/binding/httpfilesystem"
 	_ "gozilla/binding/proxy"
+	_ "gozilla/binding/sse"
 	_ "gozilla/binding/tcp"
 	_ "gozilla/binding/tls"
 	_ "gozilla/exporter/prometheus"
