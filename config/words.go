@@ -112,7 +112,7 @@ func singular(key string) string {
 
 // A puts the article before a noun: "an echo server".
 func A(noun string) string {
-	if strings.ContainsRune("aeio", rune(noun[0])) || strings.HasPrefix(noun, "http") {
+	if strings.ContainsRune("aeio", rune(noun[0])) || strings.HasPrefix(noun, "http") || strings.HasPrefix(noun, "sse") {
 		return "an " + noun
 	}
 	return "a " + noun

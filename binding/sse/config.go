@@ -105,6 +105,14 @@ func (Pattern) Words() string { return "a path in which * stands for any run of 
 // Check makes the condition ready.
 func (w *When) Check(*config.Report) { w.path, w.any = compile(string(w.Path), "*"), w.Path == "" }
 
+// Apart is how a condition is taken apart, to tell which of its keys do not hold: there is one.
+func (w *When) Apart() []config.Part[When] {
+	if w.any {
+		return nil
+	}
+	return []config.Part[When]{{Key: "path", Only: w}}
+}
+
 func (w *When) holds(path string) bool { return w.any || w.path.match(path) }
 
 // Client opens streams of events by asking servers for them by http.
