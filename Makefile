@@ -6,6 +6,9 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
 CONFIG  ?= examples/tcp.echo/zilla.yaml
 
+# Many tests wait, so more of them run at once than there are cores. The race detector need not wait at the end of each.
+tests := GORACE=atexit_sleep_ms=0 go test -race
+
 .PHONY: all build run test check bench generate clean
 
 all: build
@@ -18,8 +21,8 @@ run: build
 
 test:
 	test/setup.sh
-	go test -race ./...
-	cd test && go test -race -parallel 4 ./...
+	$(tests) -p 4 ./...
+	cd test && $(tests) -parallel 8 ./...
 
 check:
 	test/check.sh
