@@ -1,12 +1,15 @@
 # make run    build the gateway and run the echo example: then, in another terminal, nc localhost 12345
 # make test   all tests, with what they need installed first
-# make check  what CI checks besides: formats, vet, generated files, staticcheck, fuzzing, benchmarks
+# make check  what CI checks besides: formats, vet, generated files, staticcheck, fuzzing, benchmarks, the portable data path
 # make bench  gozilla beside HAProxy and nginx, about half an hour
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
 CONFIG  ?= examples/tcp.echo/zilla.yaml
 
-.PHONY: all build run test check bench generate clean
+# Many tests wait, so more of them run at once than there are cores. The race detector need not wait at the end of each.
+tests := GORACE=atexit_sleep_ms=0 go test -race
+
+.PHONY: all build run test check static variants portable corpus bench generate clean
 
 all: build
 
@@ -18,11 +21,24 @@ run: build
 
 test:
 	test/setup.sh
-	go test -race ./...
-	cd test && go test -race -parallel 4 ./...
+	$(tests) -p 4 ./...
+	cd test && $(tests) -parallel 8 ./...
 
-check:
+check: static variants
+
+# What compiles, and takes as long as it takes.
+static:
 	test/check.sh
+
+# Tests as they are not where races are looked for.
+variants:
+	$(MAKE) -j 2 -O portable corpus
+
+portable:
+	go test -p 4 -tags portable ./stream/... ./binding/filesystem
+
+corpus:
+	cd test && go test -run '^(TestCorpus.*|TestHugeConfigurations)$$' .
 
 bench:
 	bench/setup.sh

@@ -107,6 +107,7 @@ func TestTLSOverAChange(t *testing.T) {
 
 // TestEndsForOpenSSL as another client sees it: when its connection is drained, and when it is closed at once.
 func TestEndsForOpenSSL(t *testing.T) {
+	t.Parallel()
 	for _, streams := range []string{"drain", "close"} {
 		t.Run(streams, func(t *testing.T) {
 			t.Parallel()

@@ -179,6 +179,7 @@ func TestInheritedSocket(t *testing.T) {
 
 // TestEndDuringAReload comes in order: while the file is read, while somebody writes to it, and while streams drain.
 func TestEndDuringAReload(t *testing.T) {
+	t.Parallel()
 	t.Run("a server that does not answer", func(t *testing.T) {
 		t.Parallel()
 		port := freePort(t)

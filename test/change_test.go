@@ -174,6 +174,7 @@ var ways = map[string]func(dir string, n int, text string) error{
 // TestChangeOfAFile takes the file in whatever way it is exchanged, and whoever says so; one with a fault is not taken.
 // A connection that was there before does not notice.
 func TestChangeOfAFile(t *testing.T) {
+	t.Parallel()
 	f := func(name, way string, ask func(g *gateway), args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -335,6 +336,7 @@ func TestRemovedFile(t *testing.T) {
 
 // A file that is not there yet, or has nothing in it, is waited for.
 func TestFileThatComes(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{"missing": "-", "empty": "", "a comment": "# soon\n"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

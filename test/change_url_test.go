@@ -79,6 +79,7 @@ func (o *origin) etag() string { return fmt.Sprintf("%q", fmt.Sprint(o.tag)) }
 // TestChangeAtAURL takes what a server has when it says that there is something new, or when it is asked again; at once
 // for who sends SIGHUP. A fault changes nothing, and neither does a server that has none, or an error.
 func TestChangeAtAURL(t *testing.T) {
+	t.Parallel()
 	for _, waits := range []bool{true, false} {
 		t.Run(fmt.Sprintf("waits %v", waits), func(t *testing.T) {
 			t.Parallel()

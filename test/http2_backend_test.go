@@ -491,6 +491,7 @@ func TestHTTP2BadServers(t *testing.T) {
 
 // TestHTTP2ServerFloods has servers that say things without end. They are not listened to for long, and cost no memory.
 func TestHTTP2ServerFloods(t *testing.T) {
+	t.Parallel()
 	const times = 200_000
 	for _, c := range []struct {
 		name  string

@@ -181,6 +181,7 @@ func stuck(t testing.TB) *backend {
 
 // TestHTTP2BadClients has clients break the rules of HTTP/2. What was said well before and after is served.
 func TestHTTP2BadClients(t *testing.T) {
+	t.Parallel()
 	for _, versions := range []string{"http/1.1", "h2"} {
 		t.Run("before "+versions, func(t *testing.T) {
 			t.Parallel()

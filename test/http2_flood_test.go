@@ -92,6 +92,7 @@ func (f *flooded) honest(t *testing.T) (stop func()) {
 // TestHTTP2Floods has clients do what costs a server more than themselves, again and again: they are sent away for it.
 // Honest ones are served meanwhile, and memory is not spent.
 func TestHTTP2Floods(t *testing.T) {
+	t.Parallel()
 	const times = 100_000
 	calm := []http2.ErrCode{http2.ErrCodeEnhanceYourCalm}
 	bomb := strings.Repeat("b", 3900)
@@ -207,6 +208,7 @@ func TestHTTP2Floods(t *testing.T) {
 
 // TestHTTP2Deaf has clients that ask and do not read what they are told.
 func TestHTTP2Deaf(t *testing.T) {
+	t.Parallel()
 	t.Run("answers to PING", func(t *testing.T) {
 		t.Parallel()
 		f := flooding(t, "http/1.1", append(limit("body", "1s"), limit("idle", "2s")...)...)
@@ -320,7 +322,7 @@ func TestHTTP2Deaf(t *testing.T) {
 	})
 	t.Run("half a frame", func(t *testing.T) {
 		t.Parallel()
-		f := flooding(t, "http/1.1", append(limit("headtime", "500ms"), limit("idle", "1s")...)...)
+		f := flooding(t, "http/1.1", append(limit("headtime", "500ms"), limit("idle", "3s")...)...)
 		k := speaking(t, f.port)
 		k.alive()
 		k.conn.Write([]byte{0, 0, 8, 6, 0})
@@ -329,7 +331,7 @@ func TestHTTP2Deaf(t *testing.T) {
 	})
 	t.Run("idle", func(t *testing.T) {
 		t.Parallel()
-		f := flooding(t, "http/1.1", limit("idle", "500ms")...)
+		f := flooding(t, "http/1.1", limit("idle", "3s")...) // long enough for a request before it
 		k := speaking(t, f.port)
 		k.has(1, "200", get("/")...)
 		within(t, "the end", 10*time.Second, func() {

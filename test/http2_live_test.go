@@ -43,6 +43,7 @@ func (k *talker) goneAway(last uint32) {
 
 // TestHTTP2Drain stops a gateway that has streams under way and idle connections, on both sides.
 func TestHTTP2Drain(t *testing.T) {
+	t.Parallel()
 	for _, versions := range behind() {
 		t.Run("before "+versions, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,7 @@ var outdated = map[string]string{}
 // TestH2Spec has h2spec try everything that it knows, those cases included that it calls strict: an http server in the clear
 // and one over TLS, in front of a server of HTTP/1.1 and one of HTTP/2.
 func TestH2Spec(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		tls      bool

@@ -234,7 +234,12 @@ func TestCurlTLS(t *testing.T) {
 			if err != nil || out != "hello" {
 				t.Errorf("curl %.50q: %q, %v", args, out, err)
 			}
-			says(t, g.record(n), "reason=fin", "authority=localhost")
+			reason := "fin"
+			r := g.record(n)
+			if slices.Contains(args, "--http1.0") && r["reason"] == "rst" {
+				reason = "rst" // the server ends, and curl may leave without having read that
+			}
+			says(t, r, "reason="+reason, "authority=localhost")
 		}
 		if out, err := curl(t, "-4", "--cacert", s.path("other-ca.crt"), url); err == nil {
 			t.Errorf("curl trusts another authority: %s", out)

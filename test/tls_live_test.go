@@ -76,10 +76,14 @@ func volume(s *stage, n int, p *certs.Pair) {
 // TestTLSRotation exchanges the certificate of a server a hundred times while clients come and go and stay. None of them
 // notices, but by the new certificate.
 func TestTLSRotation(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
-	const rotations, burst = 100, 10
+	rotations, burst := 100, 10
+	if raced {
+		rotations = 30
+	}
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +149,7 @@ func TestTLSRotation(t *testing.T) {
 			over.Store(true)
 			loading.Wait()
 			t.Logf("%d rotations in %v, %d handshakes, %d of them by resumption", rotations, time.Since(began).Round(time.Second), shaken.Load(), resumed.Load())
-			if shaken.Load() < rotations || resumed.Load() == 0 || failed.Load() > 0 {
+			if shaken.Load() < int64(rotations) || resumed.Load() == 0 || failed.Load() > 0 {
 				t.Errorf("%d handshakes, %d failed", shaken.Load(), failed.Load())
 			}
 			alive()
@@ -193,6 +197,7 @@ func shows(t testing.TB, port int, config *tls.Config, p *certs.Pair) bool {
 
 // What cannot be read is not taken, and is told once; when it is mended, it is.
 func TestTLSBadFiles(t *testing.T) {
+	t.Parallel()
 	f := func(name, store string, spoil, mend func(s *stage, p *certs.Pair), why string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -273,6 +278,7 @@ func TestTLSBadFiles(t *testing.T) {
 // TestTLSDistrust takes the trust from clients that are connected. Their connections end within seconds; those of the
 // others live.
 func TestTLSDistrust(t *testing.T) {
+	t.Parallel()
 	const trust = ", trust: { store: trust.p12, password: generated }"
 	store := func(s *stage, all ...*certs.Authority) {
 		var entries []certs.Entry

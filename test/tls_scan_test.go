@@ -20,6 +20,7 @@ const scanTime = 4 * time.Minute
 // TestTestSSL has testssl look at a server that has no options but its key: it finds nothing that is worse than LOW. No
 // finding is excused: testssl is told of the test's authority, and the certificate names a place for revocations.
 func TestTestSSL(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}

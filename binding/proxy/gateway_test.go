@@ -70,6 +70,7 @@ func skipHeader(t testing.TB, c net.Conn) proxyproto.Header {
 
 // TestConformance runs the suite of the bytes protocol over sockets and a whole gateway.
 func TestConformance(t *testing.T) {
+	_, port, _ := net.SplitHostPort(gwtest.Hanging(t, "127.0.0.1"))
 	for _, kind := range []struct {
 		name, mid string
 		in, out   bool // whether the client begins with a header, and the server gets one
@@ -81,7 +82,6 @@ func TestConformance(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			conntest.Run(t, func(t *testing.T) *conntest.Gateway {
 				server := gwtest.Listen(t, "")
-				_, port, _ := net.SplitHostPort(gwtest.Hanging(t, "127.0.0.1"))
 				yaml := front + kind.mid + back
 				slow := strings.NewReplacer("north", "slow", "mid", "middle", "turn", "turns", "south", "hangs", "SERVER", "HANGING").
 					Replace(strings.SplitN(yaml, "bindings:\n", 2)[1])

@@ -34,10 +34,9 @@ bindings:
 
 // TestConformance runs the suite of the bytes protocol over sockets and a whole gateway.
 func TestConformance(t *testing.T) {
+	_, port, _ := net.SplitHostPort(gwtest.Hanging(t, "127.0.0.1"))
 	conntest.Run(t, func(t *testing.T) *conntest.Gateway {
 		server := gwtest.Listen(t, "")
-		hanging := gwtest.Hanging(t, "127.0.0.1")
-		_, port, _ := net.SplitHostPort(hanging)
 		slow := strings.NewReplacer("north", "slow", "south", "hangs", "SERVER", "HANGING").Replace(strings.SplitN(proxy, "bindings:\n", 2)[1])
 		g := gwtest.Start(t, proxy+slow, gwtest.Env("SERVER", server.Port()), gwtest.Env("HANGING", port))
 		return &conntest.Gateway{

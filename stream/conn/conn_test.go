@@ -268,3 +268,32 @@ func TestEcho(t *testing.T) {
 }
 
 const patience = 30 * time.Second
+
+// TestLastWords cancels streams and writes to their ends when they are over, as a protocol does to say why.
+func TestLastWords(t *testing.T) {
+	for name, serve := range map[string]func(ctx context.Context, c conn.Conn, r *rig) error{
+		"relay": func(ctx context.Context, c conn.Conn, r *rig) error { return r.port.ServeConn(ctx, c, &stream.Info{}) },
+		"echo":  func(ctx context.Context, c conn.Conn, _ *rig) error { return conn.Echo(ctx, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, sockets, pipes)
+			client, ours := sockets(t)
+			s := r.host.Arrive(r.ctx, r.node)
+			served := make(chan error)
+			go func() { served <- serve(s, ours, r) }()
+			s.Cancel(stream.ErrDrained)
+			if err := <-served; !errors.Is(err, stream.ErrDrained) {
+				t.Errorf("it ends by %v", err)
+			}
+			if _, err := ours.Write([]byte("bye")); err != nil {
+				t.Error(err)
+			}
+			ours.Close()
+			if got, err := io.ReadAll(client); err != nil || string(got) != "bye" {
+				t.Errorf("the client gets %q, %v", got, err)
+			}
+			client.Close()
+			s.End(nil)
+		})
+	}
+}

@@ -14,6 +14,7 @@ func Echo(ctx context.Context, c Conn) error {
 	s := stream.From(ctx)
 	flow := s.Flow()
 	e := Take(c, telemetry.Client)
+	defer e.Leave()
 	defer stream.AfterFunc(ctx, e.Stop)()
 	for {
 		b, err := e.Recv()

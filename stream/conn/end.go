@@ -41,6 +41,7 @@ type End struct {
 
 	mu    sync.Mutex  // guards what follows against the deadlines that Send sets
 	over  bool        // everything has to return
+	left  bool        // it is nobody's any more
 	timer *time.Timer // looks while write waits; nil until then
 	from  *End        // what it looks at, nil while write does not wait
 }
@@ -297,10 +298,24 @@ func (e *End) deadline(t time.Time) bool {
 	return !e.over
 }
 
+// Leave ends what Take began: a Stop that comes late does nothing. If the end was stopped, it can be written to again for
+// a while, so that a protocol above can say why it ends.
+func (e *End) Leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left = true
+	if e.over {
+		e.SetWriteDeadline(time.Now().Add(grace))
+	}
+}
+
 // Stop makes every Recv and Send return, now and later.
 func (e *End) Stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.left {
+		return
+	}
 	e.over = true
 	if e.below != nil {
 		e.below.Stop()

@@ -56,6 +56,8 @@ func (r *relaying) run() error {
 
 // over is how the relay ended, with b closed accordingly.
 func (r *relaying) over() error {
+	r.a.Leave()
+	r.b.Leave()
 	err := verdict(r.ctx, r.err)
 	switch {
 	case !r.owned:

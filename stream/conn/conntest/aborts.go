@@ -64,7 +64,7 @@ func abortsUnread(t *test, from, to *end, side telemetry.Side) {
 
 // abortWhileBothSend aborts while the gateway reads and writes the end, so that either may be the first to notice.
 func abortWhileBothSend(t *test) {
-	for range 50 {
+	for range 20 {
 		c, s := t.open()
 		var wrote, read error
 		both(
