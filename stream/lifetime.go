@@ -220,11 +220,11 @@ func While(ctx context.Context, f func()) (end func()) {
 		defer close(done)
 		f()
 	})
-	return func() {
+	return sync.OnceFunc(func() {
 		if !stop() {
 			<-done
 		}
-	}
+	})
 }
 
 // AfterFunc calls f in a goroutine of its own once the scope is cancelled, as context.AfterFunc does, which finds this

@@ -14,4 +14,11 @@
 // for 5 s (the limits Queue and Stall; the quarter is a twentieth of Stall). So it neither slows the others down nor
 // fills the memory. A member that does not read is not read from either, before it comes to that. A member that ends
 // its direction leaves: what waits for it is still delivered, then its other direction ends too.
+//
+// WebSockets share a group of messages likewise: each goes on as a whole, text stays text, and for those who agree on
+// compression it is compressed once. A message is at most as long as what may wait for a member (the limit Queue).
+//
+// Streams of events go one way. Those who ask for the same, by scheme, authority and path, share one stream to the exit, a
+// topic, which ends with the last of them. Who resumes after an event that was told not long ago, within 256 KiB (the limit
+// Queue), gets what it has missed from the topic; after another one, it has a stream of its own.
 package fan

@@ -19,6 +19,8 @@ import (
 	"gozilla/internal/gwtest"
 	"gozilla/stream"
 	"gozilla/stream/conn"
+	"gozilla/stream/sse"
+	"gozilla/stream/sse/ssetest"
 	"gozilla/telemetry"
 )
 
@@ -291,12 +293,14 @@ func TestDrainEndsTheGroup(t *testing.T) {
 	}
 }
 
-// fake is a fan over pipes, whose clock is that of synctest.
+// fake is a fan over pipes, and over a fake of streams of events, whose clock is that of synctest.
 type fake struct {
-	host  *stream.Host
-	fan   conn.Port
-	group chan *conn.PipeConn
-	stop  func()
+	host   *stream.Host
+	fan    conn.Port
+	topics sse.Port
+	group  chan *conn.PipeConn
+	source ssetest.Fake
+	stop   func()
 }
 
 type exit struct{ to chan *conn.PipeConn }
@@ -326,9 +330,12 @@ func newFake(t *testing.T) *fake {
 	}
 	to := &stream.Node{Namespace: "test", Name: "exit"}
 	stream.Offer(to, conn.Protocol, conn.Dialing(exit{f.group}))
+	stream.Offer(to, sse.Protocol, sse.Port(&f.source))
 	built.Link(spec, func(string, string) *stream.Node { return to })
 	face, _ := stream.TargetOf(conn.Protocol, built.Node)
 	f.fan = face.Port
+	topics, _ := stream.TargetOf(sse.Protocol, built.Node)
+	f.topics = topics.Port
 	ctx, cancel := context.WithCancel(stream.WithHost(context.Background(), f.host))
 	var tasks sync.WaitGroup
 	for _, task := range b.Tasks() {

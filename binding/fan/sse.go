@@ -100,6 +100,7 @@ type topic struct {
 
 	mu     sync.Mutex // guards what follows
 	opened sse.Events
+	over   error // how it has ended; nil: not yet
 	queues queues[events]
 	past   []events // what has come last, for who resumes
 	size   int      // of that
@@ -218,14 +219,21 @@ func (t *topic) end(err error) {
 	t.mu.Lock()
 	all := t.queues
 	t.queues = queues[events]{}
+	if err == nil {
+		err = io.EOF
+	}
+	t.over = err
 	t.mu.Unlock()
 	for q := range all {
-		if err != nil {
-			q.cut(err)
-		} else {
-			q.close()
-		}
+		q.close() // behind what waits
 	}
+}
+
+// how is how the topic has ended.
+func (t *topic) how() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
 }
 
 // leave takes a listener off.
@@ -259,7 +267,7 @@ func (m *listener) Next() (*sse.Batch, error) {
 			if err := m.why(); err != nil {
 				return nil, err
 			}
-			return nil, io.EOF
+			return nil, m.topic.how()
 		}
 	}
 	b := m.hand[0].Batch

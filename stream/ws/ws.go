@@ -148,6 +148,7 @@ type Port interface {
 var Protocol = stream.Protocol[Port]{
 	Name:    "ws",
 	Through: func(e *stream.Edge[Port]) Port { return through{e} },
+	Tap:     func(to Port, by *stream.Recorder) Port { return tapped{to, by} },
 	View:    view,
 }
 
