@@ -150,7 +150,7 @@ func (c *Conn) Seal(b []byte) (sealed []byte, n int, err error) {
 	if err != nil && isOurAlert(err) { // which answers what was read, and is told there
 		err = c.fault(err)
 	}
-	return *c.out, n, err
+	return c.held(), n, err
 }
 
 // sealing is the job of Seal.

@@ -325,6 +325,7 @@ func (v *serving) goodbye(ctx context.Context, err error) error {
 		}
 		return nil
 	case errors.As(err, &told):
+		v.sendLast()
 		return err
 	case errors.Is(err, stream.ErrDrained) || errors.Is(context.Cause(ctx), stream.ErrDrained):
 		if v.CloseWrite() == nil {

@@ -3,8 +3,10 @@ package tls
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -138,22 +140,44 @@ func (t *transport) hold() {
 	t.mu.Unlock()
 }
 
+// held is what was held back so far. An alert that whoever reads has to send may come to it at any time.
+func (t *transport) held() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return *t.out
+}
+
 // Sealed says whether what was held back has been sent. What has come to it meanwhile, such as an alert, is sent too.
 func (t *transport) Sealed(sent []byte, err error) error {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.holds = false
 	if sent != nil {
 		t.wrote(len(sent), err)
 	}
 	if rest := (*t.out)[len(sent):]; len(rest) > 0 && !t.broken {
 		n, late := t.end.Write(rest)
+		if n == 0 && errors.Is(late, os.ErrDeadlineExceeded) {
+			*t.out = rest // who reads has stopped the end after its alert: see sendLast
+			return cmp.Or(err, late)
+		}
 		t.wrote(n, late)
 		err = cmp.Or(err, late)
 	}
 	*t.out = (*t.out)[:0]
 	outs.Put(t.out)
-	t.out, t.holds = nil, false
-	t.mu.Unlock()
+	t.out = nil
 	return err
+}
+
+// sendLast sends the alert that was held back until the end was stopped, once it can be written to again.
+func (t *transport) sendLast() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.out != nil {
+		t.wrote(t.end.Write(*t.out))
+		t.out = nil
+	}
 }
 
 // whole reports whether all that was written has gone out.
