@@ -158,10 +158,14 @@ func (y *opened) Protocol() string { return y.protocol }
 // Close is part of ws.Opened. A server that knows nothing of an end yet is told.
 func (y *opened) Close() error {
 	y.closing.Do(func() {
-		if fault := (*websocket.Fault)(nil); errors.As(y.receiving.err, &fault) {
+		switch fault := (*websocket.Fault)(nil); {
+		case errors.As(y.receiving.err, &fault):
 			y.b.Warn(y.scope, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%v).", fault)
-		} else if y.closed() == nil {
+			y.drain(endPatience)
+		case y.closed() == nil:
 			y.start(func() { y.socket.SendClose(websocket.GoingAway, "") })
+		default:
+			y.drain(endPatience)
 		}
 		y.x.StopRead()
 		y.x.Close()
