@@ -144,12 +144,19 @@ var reasons = map[int]stream.Reason{
 	400: stream.Invalid, 401: stream.Unauthenticated, 403: stream.Forbidden, 404: stream.NoRoute, 429: stream.Limit, 504: stream.Timeout,
 }
 
+// refusal is what a client of HTTP gets as the server has said it, if that is one of reasons.
 func refusal(r *web.Response) error {
 	reason, ok := reasons[r.Status]
 	if !ok {
-		reason = stream.Unavailable
+		return stream.Refuse(stream.Unavailable, "the server has answered with status %d", r.Status)
 	}
-	return stream.Refuse(reason, "the server has answered with status %d", r.Status)
+	err := &web.Error{Status: r.Status, Err: stream.Refuse(reason, "the server has answered with status %d", r.Status)}
+	for _, name := range []string{"www-authenticate", "retry-after"} {
+		if value := r.Header.Get(name); value != "" {
+			err.Header.Add(name, value)
+		}
+	}
+	return err
 }
 
 // Protocol is part of ws.Opened.
