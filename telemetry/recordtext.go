@@ -16,7 +16,8 @@ import (
 //	2026-08-01 12:00:00.123 #7 10.0.0.1:5555 -> 10.0.0.2:80 -> 10.0.0.9:8080 default:north routes[0] > default:south
 //	received 12 sent 34 dial 1.2ms first 3.4ms total 5.6ms client: fin
 //
-// That of an exchange names its connection, and the request and the response if it is one of HTTP:
+// That of an exchange names its connection, and the request and the response if it is one of HTTP; that of a WebSocket has its
+// messages and its goodbye besides:
 //
 //	2026-08-01 12:00:00.123 #8 of #7 GET  /items                          200 10.0.0.1:5555 -> …
 func (r *Record) Text() string {
@@ -36,6 +37,9 @@ func (r *Record) Text() string {
 	b = strconv.AppendInt(b, r.Received, 10)
 	b = append(b, " sent "...)
 	b = strconv.AppendInt(b, r.Sent, 10)
+	if r.WS != (WS{}) {
+		b = r.WS.appendText(b)
+	}
 	b = r.appendFacts(b)
 	if r.Handshake > 0 {
 		b = append(append(b, " handshake "...), short(r.Handshake)...)
@@ -155,6 +159,7 @@ type recordJSON struct {
 	Dest        string     `json:"dest,omitempty"`
 	Target      string     `json:"target,omitempty"`
 	HTTP        *httpJSON  `json:"http,omitempty"`
+	WS          *wsJSON    `json:"ws,omitempty"`
 	Path        []stepJSON `json:"path,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
@@ -206,6 +211,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	if r.HTTP != (HTTP{}) {
 		j.HTTP = (*httpJSON)(&r.HTTP)
 	}
+	if r.WS != (WS{}) {
+		j.WS = (*wsJSON)(&r.WS)
+	}
 	for _, s := range r.Path {
 		j.Path = append(j.Path, stepJSON(s))
 	}
@@ -230,6 +238,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	}
 	if j.HTTP != nil {
 		r.HTTP = HTTP(*j.HTTP)
+	}
+	if j.WS != nil {
+		r.WS = WS(*j.WS)
 	}
 	for _, s := range j.Path {
 		r.Path = append(r.Path, Step(s))
@@ -280,6 +291,7 @@ func logRecord(l *slog.Logger, r *Record) {
 		add(true, slog.Uint64("connection", r.ID))
 	}
 	add(r.HTTP != (HTTP{}), r.HTTP.attr())
+	add(r.WS != (WS{}), r.WS.attr())
 	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
 	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
 	add(r.Target != "", slog.String("target", r.Target))
