@@ -38,7 +38,7 @@ bindings:
 // TestHandshake is requests for a WebSocket, each a good one in which something is replaced, and the answers.
 func TestHandshake(t *testing.T) {
 	g := gwtest.Start(t, routed, gwtest.Env("CLOSED", gwtest.ClosedPort(t)))
-	good := handshake("/", "Origin: http://a", "")
+	good := handshake("/", "Origin: http://a")
 	for _, c := range []struct {
 		name, old, new string
 		status         int
@@ -83,7 +83,7 @@ func TestHandshake(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := g.Dial("north")
-			gwtest.Send(t, conn, strings.Replace(good, c.old, c.new, 1)+"\r\n")
+			gwtest.Send(t, conn, strings.Replace(good, c.old, c.new, 1))
 			if c.field == "" || c.status != 101 {
 				gwtest.Send(t, conn, "xx") // a body, which is not looked at
 			}
@@ -132,7 +132,7 @@ func TestRoutes(t *testing.T) {
 					fields = append(fields, "Sec-WebSocket-Protocol: "+p)
 				}
 			}
-			gwtest.Send(t, conn, strings.Replace(handshake(c.path, append(fields, "", "")...), "Host: a", "Host: "+c.host, 1))
+			gwtest.Send(t, conn, strings.Replace(handshake(c.path, fields...), "Host: a", "Host: "+c.host, 1))
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -199,7 +199,7 @@ func TestHandshakeOfServers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			path := map[bool]string{false: "/plain", true: "/deflate"}[c.deflate]
 			conn := g.Dial("north")
-			asks(t, conn, path, "Sec-WebSocket-Protocol: one, two", "", "")
+			asks(t, conn, path, "Sec-WebSocket-Protocol: one, two")
 			far := back.Next()
 			r, err := http.ReadRequest(bufio.NewReader(far))
 			if err != nil {
@@ -253,7 +253,7 @@ func TestOffers(t *testing.T) {
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			conn := g.Dial("north")
-			asks(t, conn, "/", "Sec-WebSocket-Extensions: "+strings.ReplaceAll(c.offers, "\n", "\r\nSec-WebSocket-Extensions: "), "", "")
+			asks(t, conn, "/", "Sec-WebSocket-Extensions: "+strings.ReplaceAll(c.offers, "\n", "\r\nSec-WebSocket-Extensions: "))
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -169,7 +169,7 @@ func parting(h *stream.Host, err error) (websocket.Code, string) {
 // lost reports whether the client cannot be told anything.
 func (y *served) lost() bool {
 	cut := (*stream.Cut)(nil)
-	return errors.As(y.receiving.err, &cut) || y.Flush() != nil
+	return y.late.Load() != nil || errors.As(y.receiving.err, &cut) || y.Flush() != nil
 }
 
 // linger waits until the client has answered the goodbye, or has ended the connection.

@@ -69,6 +69,9 @@ func (s *socket) stirs() {
 // look is what the sweeper does.
 func (s *socket) look(now time.Duration) {
 	s.tell()
+	if !s.receiving.waits.Load() { // who is not listened to cannot be said to be silent
+		s.stirs()
+	}
 	quiet, patience := now-time.Duration(s.seen.Load()), s.host.Limits.Ping
 	switch bye := time.Duration(s.bye.Load()); {
 	case bye != 0 && now-bye > byePatience:
