@@ -303,6 +303,7 @@ func TestLogWritesToSlog(t *testing.T) {
 	loud.Record(&telemetry.Record{ID: 9, Connection: 8, HTTP: telemetry.HTTP{
 		Method: "GET", Scheme: "https", Path: "/a b", Version: "HTTP/2.0", Status: 200, Referer: "r", Agent: "a", Trace: "t"}})
 	loud.Record(&telemetry.Record{ID: 10, Connection: 8, HTTP: telemetry.HTTP{Status: 400}})
+	loud.Record(&telemetry.Record{ID: 11, WS: telemetry.WS{Received: 2, Sent: 3, By: telemetry.Client, Code: 1000, Reason: "that is all"}})
 	want := strings.Join([]string{
 		`level=INFO msg="Engine Started." event=engine.started component=engine:events`,
 		`level=WARN msg=x event=binding.tcp.dns.failed component=default:south connection=7`,
@@ -313,6 +314,7 @@ func TestLogWritesToSlog(t *testing.T) {
 		`level=INFO msg="exchange ended" exchange=9 connection=8 http.method=GET http.scheme=https http.path="/a b" http.version=HTTP/2.0 ` +
 			`http.status=200 http.referer=r http.agent=a http.trace=t received=0 sent=0 duration=0s`,
 		`level=INFO msg="exchange ended" exchange=10 connection=8 http.status=400 received=0 sent=0 duration=0s`,
+		`level=INFO msg="connection ended" connection=11 ws.received=2 ws.sent=3 ws.by=client ws.code=1000 ws.reason="that is all" received=0 sent=0 duration=0s`,
 	}, "\n") + "\n"
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)

@@ -16,7 +16,8 @@ import (
 //	2026-08-01 12:00:00.123 #7 10.0.0.1:5555 -> 10.0.0.2:80 -> 10.0.0.9:8080 default:north routes[0] > default:south
 //	received 12 sent 34 dial 1.2ms first 3.4ms total 5.6ms client: fin
 //
-// That of an exchange names its connection, and the request and the response if it is one of HTTP:
+// That of an exchange names its connection, and the request and the response if it is one of HTTP; that of a WebSocket has its
+// messages and its goodbye besides:
 //
 //	2026-08-01 12:00:00.123 #8 of #7 GET  /items                          200 10.0.0.1:5555 -> …
 func (r *Record) Text() string {
@@ -36,6 +37,9 @@ func (r *Record) Text() string {
 	b = strconv.AppendInt(b, r.Received, 10)
 	b = append(b, " sent "...)
 	b = strconv.AppendInt(b, r.Sent, 10)
+	if r.WS != (WS{}) {
+		b = r.WS.appendText(b)
+	}
 	b = r.appendFacts(b)
 	b = r.SSE.appendText(b)
 	if r.Handshake > 0 {
@@ -168,6 +172,7 @@ type recordJSON struct {
 	Target      string     `json:"target,omitempty"`
 	HTTP        *httpJSON  `json:"http,omitempty"`
 	SSE         *sseJSON   `json:"sse,omitempty"`
+	WS          *wsJSON    `json:"ws,omitempty"`
 	Path        []stepJSON `json:"path,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
@@ -227,6 +232,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	if r.SSE != (SSE{}) {
 		j.SSE = (*sseJSON)(&r.SSE)
 	}
+	if r.WS != (WS{}) {
+		j.WS = (*wsJSON)(&r.WS)
+	}
 	for _, s := range r.Path {
 		j.Path = append(j.Path, stepJSON(s))
 	}
@@ -254,6 +262,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	}
 	if j.SSE != nil {
 		r.SSE = SSE(*j.SSE)
+	}
+	if j.WS != nil {
+		r.WS = WS(*j.WS)
 	}
 	for _, s := range j.Path {
 		r.Path = append(r.Path, Step(s))
@@ -305,6 +316,7 @@ func logRecord(l *slog.Logger, r *Record) {
 	}
 	add(r.HTTP != (HTTP{}), r.HTTP.attr())
 	add(r.SSE != (SSE{}), slog.Group("sse", slog.Int64("events", r.SSE.Events), slog.String("last_id", r.SSE.LastID)))
+	add(r.WS != (WS{}), r.WS.attr())
 	add(r.Source.IsValid(), slog.String("source", addrText(r.Source)))
 	add(r.Dest.IsValid(), slog.String("dest", addrText(r.Dest)))
 	add(r.Target != "", slog.String("target", r.Target))

@@ -144,12 +144,19 @@ var reasons = map[int]stream.Reason{
 	400: stream.Invalid, 401: stream.Unauthenticated, 403: stream.Forbidden, 404: stream.NoRoute, 429: stream.Limit, 504: stream.Timeout,
 }
 
+// refusal is what a client of HTTP gets as the server has said it, if that is one of reasons.
 func refusal(r *web.Response) error {
 	reason, ok := reasons[r.Status]
 	if !ok {
-		reason = stream.Unavailable
+		return stream.Refuse(stream.Unavailable, "the server has answered with status %d", r.Status)
 	}
-	return stream.Refuse(reason, "the server has answered with status %d", r.Status)
+	err := &web.Error{Status: r.Status, Err: stream.Refuse(reason, "the server has answered with status %d", r.Status)}
+	for _, name := range []string{"www-authenticate", "retry-after"} {
+		if value := r.Header.Get(name); value != "" {
+			err.Header.Add(name, value)
+		}
+	}
+	return err
 }
 
 // Protocol is part of ws.Opened.
@@ -158,10 +165,14 @@ func (y *opened) Protocol() string { return y.protocol }
 // Close is part of ws.Opened. A server that knows nothing of an end yet is told.
 func (y *opened) Close() error {
 	y.closing.Do(func() {
-		if fault := (*websocket.Fault)(nil); errors.As(y.receiving.err, &fault) {
+		switch fault := (*websocket.Fault)(nil); {
+		case errors.As(y.receiving.err, &fault):
 			y.b.Warn(y.scope, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%v).", fault)
-		} else if y.closed() == nil {
+			y.drain(endPatience)
+		case y.closed() == nil:
 			y.start(func() { y.socket.SendClose(websocket.GoingAway, "") })
+		default:
+			y.drain(endPatience)
 		}
 		y.x.StopRead()
 		y.x.Close()

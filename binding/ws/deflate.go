@@ -42,16 +42,16 @@ func beginInflating(in *receiving, data []byte, last bool) *inflating {
 // inflate is Receive within a compressed message.
 func (in *receiving) inflate() (ws.Piece, error) {
 	f := in.flate
-	n, err := io.ReadFull(f.z, f.plain[:])
+	n, err := f.fill(f.plain[:])
 	f.size += int64(n)
-	last := err == io.EOF || err == io.ErrUnexpectedEOF
+	last := err == io.EOF
 	switch {
 	case f.size > in.most:
 		err = in.refuse(errLong)
 	case in.err != nil:
 		err = in.err
 	case last:
-		err = f.rest()
+		err = nil
 	case err != nil:
 		err = in.refuse(errDeflate)
 	}
@@ -73,14 +73,30 @@ func (in *receiving) endInflating() {
 	}
 }
 
-// rest takes what stands behind the last block of a message that has one (section 7.2.3.5).
-func (f *inflating) rest() error {
-	for !f.last {
+// fill reads as much of the message as b has room for. The error is io.EOF at its end.
+func (f *inflating) fill(b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = f.z.Read(b[n:])
+		if n += m; err == io.EOF {
+			err = f.again()
+		}
+	}
+	return n, err
+}
+
+// again goes on behind a block that says that it is the last: others may follow (section 7.2.1). The error is io.EOF if none
+// do.
+func (f *inflating) again() error {
+	for len(f.data) == 0 && !f.last {
 		if err := f.more(); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(f.data) == 0 {
+		return io.EOF
+	}
+	return f.z.(flate.Resetter).Reset(f, nil)
 }
 
 func (f *inflating) more() (err error) {

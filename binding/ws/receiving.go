@@ -31,6 +31,8 @@ type receiving struct {
 	own  *sending                    // is flushed before a wait, and answers control frames
 	came func()                      // is called when something has come
 
+	waits atomic.Bool // for something to come
+
 	few  [fewSize]byte
 	much *[muchSize]byte // in place of few; nil without need
 	r, w int             // what has come and was not taken
@@ -256,7 +258,10 @@ func (in *receiving) free() {
 
 // fill waits until more has come.
 func (in *receiving) fill() error {
-	n, err := in.raw.Read(in.room())
+	b := in.room()
+	in.waits.Store(true)
+	n, err := in.raw.Read(b)
+	in.waits.Store(false)
 	if n > 0 {
 		in.w += n
 		in.came()

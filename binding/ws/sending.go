@@ -120,6 +120,15 @@ func (o *sending) SendClose(code websocket.Code, reason string) error {
 	return o.err
 }
 
+// finish ends the direction behind a close frame. It reports false if that has not gone out.
+func (o *sending) finish() bool {
+	if !o.mu.TryLock() { // somebody sends, and waits for a peer that does not read
+		return false
+	}
+	defer o.mu.Unlock()
+	return o.left && o.err == nil && o.raw.End(nil) == nil
+}
+
 // control sends a control frame. It is held back until Flush.
 func (o *sending) control(opcode websocket.Opcode, payload []byte) {
 	o.mu.Lock()

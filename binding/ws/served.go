@@ -169,28 +169,19 @@ func parting(h *stream.Host, err error) (websocket.Code, string) {
 // lost reports whether the client cannot be told anything.
 func (y *served) lost() bool {
 	cut := (*stream.Cut)(nil)
-	return errors.As(y.receiving.err, &cut) || y.Flush() != nil
+	return y.late.Load() != nil || errors.As(y.receiving.err, &cut) || y.Flush() != nil
 }
 
-// linger waits until the client has answered the goodbye, or has ended the connection: what it still sends is of no use.
-// Without that the connection could be reset before it has read the goodbye.
+// linger waits until the client has answered the goodbye, or has ended the connection.
 func (y *served) linger(ctx context.Context) {
-	const most = 1 << 20
+	if errors.As(y.receiving.err, new(*websocket.Fault)) { // frames are not looked at any more
+		y.drain(byePatience)
+		return
+	}
 	late := time.AfterFunc(byePatience, y.x.StopRead)
 	defer late.Stop()
 	y.x.Flush()
-	if errors.As(y.receiving.err, new(*websocket.Fault)) { // frames are not looked at any more
-		y.x.End(nil)
-		var b [fewSize]byte
-		for n := 0; n < most; {
-			m, err := y.x.Read(b[:])
-			if n += m; err != nil {
-				return
-			}
-		}
-		return
-	}
-	for n := 0; n < most && ctx.Err() == nil; {
+	for n := 0; n < lingerMost && ctx.Err() == nil; {
 		p, err := y.socket.Receive()
 		if n += len(p.Data); err != nil {
 			return

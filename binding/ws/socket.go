@@ -34,8 +34,13 @@ type socket struct {
 	work sync.WaitGroup
 }
 
-// byePatience is how long a peer has to answer a goodbye.
-const byePatience = 5 * time.Second
+// byePatience is how long a peer has to answer a goodbye, endPatience is how long a server has to end the connection behind
+// that, and lingerMost how many bytes of either are thrown away meanwhile.
+const (
+	byePatience = 5 * time.Second
+	endPatience = time.Second
+	lingerMost  = 1 << 20
+)
 
 // begin makes s the end of a socket whose peer is side.
 func (s *socket) begin(scope *stream.Scope, node *stream.Node, raw web.Stream, side telemetry.Side, deflate bool) {
@@ -64,6 +69,9 @@ func (s *socket) stirs() {
 // look is what the sweeper does.
 func (s *socket) look(now time.Duration) {
 	s.tell()
+	if !s.receiving.waits.Load() { // who is not listened to cannot be said to be silent
+		s.stirs()
+	}
 	quiet, patience := now-time.Duration(s.seen.Load()), s.host.Limits.Ping
 	switch bye := time.Duration(s.bye.Load()); {
 	case bye != 0 && now-bye > byePatience:
@@ -169,6 +177,18 @@ func (s *socket) end() {
 	s.sending.end()
 	s.endInflating()
 	s.free()
+}
+
+// drain ends the connection, and waits until the peer has done so: what it still sends is of no use. Without that the
+// connection could be reset before the peer has read the goodbye.
+func (s *socket) drain(patience time.Duration) {
+	raw := s.receiving.raw
+	late := time.AfterFunc(patience, raw.StopRead)
+	defer late.Stop()
+	for n, ended := 0, s.sending.finish(); ended && n < lingerMost; {
+		m, err := raw.Read(s.few[:])
+		n, ended = n+m, err == nil
+	}
 }
 
 // closed is how the peer has taken its leave, nil if it has not.

@@ -1,0 +1,262 @@
+package ws_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"gozilla/stream"
+	"gozilla/stream/ws"
+	"gozilla/telemetry"
+)
+
+// TestKeepAlive is a peer that says nothing: it is asked whether it is there, and given up if it is not.
+func TestKeepAlive(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(echoes)
+		patience := r.g.Host.Limits.Ping
+		p.shaken()
+		began := time.Now()
+		for range 3 { // it is there
+			p.wants(int(ping), "")
+			r.after(began, patience)
+			began = time.Now()
+			p.say(0, frame{op: pong})
+		}
+		time.Sleep(patience / 2)
+		p.say(0, frame{op: text, data: "hello"}) // which is a sign of life, too
+		began = time.Now()
+		p.wants(int(text), "hello")
+		p.wants(int(ping), "")
+		r.after(began, patience)
+		_, err := p.next() // nothing more comes, but the end
+		r.after(began, 2*patience)
+		if err == nil {
+			t.Error("it is not over")
+		}
+		r.ended(telemetry.Client, "silent")
+	})
+}
+
+// TestKeepAliveOfServers is the same at the other end.
+func TestKeepAliveOfServers(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, y, _ := r.server()
+		patience := r.g.Host.Limits.Ping
+		received := make(chan error)
+		go func() { // ends with the socket
+			_, err := y.Receive()
+			received <- err
+		}()
+		began := time.Now()
+		p.wants(int(ping), "")
+		r.after(began, patience)
+		p.say(0, frame{op: pong})
+		began = time.Now()
+		p.wants(int(ping), "")
+		r.after(began, patience)
+		cut := (*stream.Cut)(nil)
+		if err := <-received; !errors.As(err, &cut) || cut.By != telemetry.Server || cut.Why != "silent" {
+			t.Error(err)
+		}
+		r.after(began, 2*patience)
+		y.Close()
+	})
+}
+
+// TestKeepAliveOfWhoIsNotRead is a peer whose messages wait, since who they are for does not take them: that is no silence.
+func TestKeepAliveOfWhoIsNotRead(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		proceed := make(chan struct{})
+		p, _ := r.client(func(q *ws.Request, x ws.Served) error {
+			if err := x.Accept(""); err != nil {
+				return err
+			}
+			x.Flush()
+			<-proceed
+			return echoes(q, x)
+		})
+		p.shaken()
+		p.say(0, frame{op: text, data: "hello"})
+		time.Sleep(5 * r.g.Host.Limits.Ping)
+		close(proceed)
+		for {
+			m, err := p.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.op == text {
+				break
+			}
+		}
+		p.say(0, frame{op: bye, data: closing(1000, "")})
+		p.leaves(1000)
+		p.ends()
+		r.ended(telemetry.Client, "fin")
+	})
+}
+
+// TestNoGoodbye is a peer that does not answer a goodbye.
+func TestNoGoodbye(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error { return x.SendClose(3000, "go") })
+		p.shaken()
+		began := time.Now()
+		p.wants(int(bye), closing(3000, "go"))
+		_, err := p.next()
+		r.after(began, 5*time.Second)
+		if err == nil {
+			t.Error("it is not over")
+		}
+		rec := r.g.RecordOf(func(rec *telemetry.Record) bool { return rec.Connection != 0 })
+		if rec.WS.By != telemetry.Server || rec.WS.Code != 3000 || rec.WS.Reason != "go" {
+			t.Errorf("%+v", rec.WS)
+		}
+	})
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error {
+			x.SendClose(3000, "")
+			_, err := x.Receive()
+			return err
+		})
+		p.shaken()
+		began := time.Now()
+		p.leaves(3000)
+		for range 10 { // what it says meanwhile does not help
+			p.say(0, frame{op: ping})
+			time.Sleep(500 * time.Millisecond)
+		}
+		io.ReadAll(p.rw)
+		r.after(began, 5*time.Second)
+		r.ended(telemetry.Client, "no goodbye")
+	})
+	inBubble(t, func(r *rig) { // a server
+		p, y, _ := r.server()
+		y.SendClose(1000, "")
+		p.leaves(1000)
+		began := time.Now()
+		_, err := y.Receive()
+		r.after(began, 5*time.Second)
+		if cut := (*stream.Cut)(nil); !errors.As(err, &cut) || cut.Why != "no goodbye" || cut.By != telemetry.Server {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSlowReader is a peer that does not read.
+func TestSlowReader(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		sent := make(chan error, 1)
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error {
+			var err error
+			for data := make([]byte, 10000); err == nil; {
+				err = x.Send(ws.Piece{Kind: ws.Binary, Last: true, Data: data})
+			}
+			sent <- err
+			return err
+		})
+		p.shaken()
+		began := time.Now()
+		if err := <-sent; err == nil {
+			t.Error("all was sent")
+		}
+		r.after(began, r.g.Host.Limits.Body)
+		r.ended(telemetry.Gateway, "slow reader")
+	})
+}
+
+// TestSlowDrip is a peer whose frames come a byte at a time, slowly: that is no reason to give it up.
+func TestSlowDrip(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(echoes)
+		p.shaken()
+		hello := frame{op: text, data: "hello, world"}
+		for _, c := range hello.append(nil, true) {
+			time.Sleep(r.g.Host.Limits.Ping - 2*time.Second)
+			p.rw.Write([]byte{c})
+		}
+		p.wants(int(text), "hello, world")
+		p.say(0, frame{op: bye, data: closing(1000, "")})
+		p.leaves(1000)
+		p.ends()
+	})
+}
+
+// TestLeave is a gateway that ends while a socket is open.
+func TestLeave(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(echoes)
+		p.shaken()
+		p.say(0, frame{op: text, data: "hello"})
+		p.wants(int(text), "hello")
+		r.g.Host.Leave()
+		p.wants(int(bye), closing(1001, "the gateway ends"))
+		p.say(0, frame{op: text, data: "late"}, frame{op: bye, data: closing(1001, "")})
+		p.ends()
+		if rec := r.ended(telemetry.Gateway, "drain"); rec.WS.By != telemetry.Gateway || rec.WS.Code != 1001 {
+			t.Errorf("%+v", rec.WS)
+		}
+	})
+}
+
+// TestLeaveUnanswered is a gateway that ends, and a client that does not mind.
+func TestLeaveUnanswered(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, _ := r.client(echoes)
+		p.shaken()
+		r.g.Host.Leave()
+		began := time.Now()
+		p.leaves(1001)
+		io.ReadAll(p.rw)
+		r.after(began, 5*time.Second)
+		r.ended(telemetry.Client, "no goodbye")
+	})
+}
+
+// TestCancel is a socket that the gateway ends: the client is told why.
+func TestCancel(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cause error
+		code  int
+	}{
+		{"policy", &stream.Cut{By: telemetry.Gateway, Why: "closed by an operator"}, 1008},
+		{"drained", stream.ErrDrained, 1012},
+		{"anything", errors.New("anything"), 1011},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p, scope := r.client(echoes)
+				p.shaken()
+				p.say(0, frame{op: text, data: "hello"})
+				p.wants(int(text), "hello")
+				scope.Cancel(c.cause)
+				p.leaves(c.code)
+				io.ReadAll(p.rw)
+			})
+		})
+	}
+}
+
+// session is what a guard knows of somebody, until it expires.
+type session struct{ until time.Time }
+
+func (s session) Identity() string                { return "somebody" }
+func (s session) Attribute(string) (string, bool) { return "", false }
+func (s session) Verify([]string) bool            { return true }
+func (s session) Expires() time.Time              { return s.until }
+func (s session) Release()                        {}
+
+// TestExpiry is a session that comes to its end.
+func TestExpiry(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, scope := r.client(echoes)
+		p.shaken()
+		began := time.Now()
+		scope.Admit("guard", session{time.Now().Add(10 * time.Second)})
+		p.leaves(1008)
+		r.after(began, 10*time.Second)
+		io.ReadAll(p.rw)
+	})
+}
