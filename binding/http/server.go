@@ -242,7 +242,7 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 	var asked error
 	if s.asker != nil {
 		if asked = s.asker.ask(ctx, r); s.asker.ends(ctx) {
-			defer stream.AfterFunc(ctx, x.StopRead)() // a read that waits does not notice by itself
+			defer stopsWith(ctx, x)()
 		}
 	}
 	way, r, err := s.choose(ctx, r, asked)
@@ -255,6 +255,18 @@ func (s *server) serve(ctx context.Context, r *web.Request, x web.Served) error 
 		}
 	}
 	return s.asker.refused(way.Exit.ServeExchange(ctx, r, x), asked)
+}
+
+// stopsWith makes reading stop when ctx ends, which a read that waits does not notice by itself. undo takes that back: when
+// it returns, x is left alone, as it must be once it is served.
+func stopsWith(ctx context.Context, x web.Served) (undo func()) {
+	stopped := make(chan struct{})
+	taken := stream.AfterFunc(ctx, func() { x.StopRead(); close(stopped) })
+	return func() {
+		if !taken() {
+			<-stopped
+		}
+	}
 }
 
 // choose is the way that a request takes, and the request as it goes on; asked is what the guard has said.
