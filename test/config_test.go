@@ -157,12 +157,11 @@ func TestHugeConfigurations(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "zilla.yaml"), test.text)
 			t.Setenv("HUGE", strings.Repeat("y", 100_000))
-			began := time.Now()
 			g := launch(t, dir, "check")
 			status := g.end(patience)
-			passed := time.Since(began)
+			took := g.cmd.ProcessState.UserTime() + g.cmd.ProcessState.SystemTime() // others may be at work here
 			usage := g.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-			t.Logf("status %d, %v, %d MiB, %d bytes of faults", status, passed.Round(time.Millisecond), usage.Maxrss>>10, len(g.stderr.String()))
+			t.Logf("status %d, %v, %d MiB, %d bytes of faults", status, took.Round(time.Millisecond), usage.Maxrss>>10, len(g.stderr.String()))
 			want := 1
 			if test.want == "OK" {
 				want, test.want = 0, ""
@@ -170,8 +169,8 @@ func TestHugeConfigurations(t *testing.T) {
 			if status != want || !strings.Contains(g.stderr.String(), test.want) {
 				t.Errorf("status %d, want %d and %q:\n%.1000s", status, want, test.want, g.stderr)
 			}
-			if passed > 5*time.Second || usage.Maxrss>>10 > 400 {
-				t.Errorf("it took %v and %d MiB", passed, usage.Maxrss>>10)
+			if took > 5*time.Second || usage.Maxrss>>10 > 400 {
+				t.Errorf("it took %v and %d MiB", took, usage.Maxrss>>10)
 			}
 			for _, line := range g.stderr.lines() {
 				if len(line) > 1000 {
