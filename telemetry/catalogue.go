@@ -55,6 +55,7 @@ var Reasons = []Term{
 	{"tls", "that side broke the rules of TLS, or does not speak it"},
 	{"slow head", "a request's head was not complete within the limit headtime"},
 	{"slow body", "nothing more of a body came within the limit body"},
+	{"event too large", "an event had more bytes than the limit message allows"},
 	{"no answer", "the server did not begin to answer within the limit answer"},
 	{"gone", "the client has gone before its answer was whole"},
 	{"no route", "nothing in the configuration leads on from here"},

@@ -129,6 +129,8 @@ func TestRecordText(t *testing.T) {
 			"0001-01-01 00:00:00.000 #9 of #7 -    -                                400 - received 0 sent 0 total 0s client: invalid"},
 		{&telemetry.Record{ID: 9, Connection: 7, By: telemetry.Client, Reason: "rst", HTTP: telemetry.HTTP{Method: "OPTIONS", Path: "/" + strings.Repeat("ä", 40)}},
 			"0001-01-01 00:00:00.000 #9 of #7 OPTIONS /" + strings.Repeat("ä", 40) + "   - - received 0 sent 0 total 0s client: rst"},
+		{&telemetry.Record{ID: 9, By: telemetry.Client, Reason: "gone", SSE: telemetry.SSE{Events: 12, LastID: "a b"}},
+			"0001-01-01 00:00:00.000 #9 - received 0 sent 0 events 12 last-id a b total 0s client: gone"},
 	} {
 		if got := test.record.Text(); got != test.want {
 			t.Errorf("got\n%s\nwant\n%s", got, test.want)
@@ -163,6 +165,7 @@ func hostileRecord(s string) *telemetry.Record {
 		Target: s, Path: []telemetry.Step{{Binding: s, Route: s}}, By: telemetry.Side(s), Reason: s, Err: s,
 		Connection: 1, Authority: s, Identity: s,
 		HTTP: telemetry.HTTP{Method: s, Scheme: s, Path: s, Version: s, Status: 200, Referer: s, Agent: s, Trace: s},
+		SSE:  telemetry.SSE{Events: 1, LastID: s},
 	}
 }
 
@@ -197,6 +200,8 @@ func TestRecordJSON(t *testing.T) {
 			`"dial_ms":1.25,"first_byte_ms":3.5,"duration_ms":61000,"by":"server","reason":"fin"}`},
 		{&telemetry.Record{ID: 9, Start: full.Start, Connection: 7, HTTP: telemetry.HTTP{Status: 400}},
 			`{"id":9,"connection":7,"start":"2026-08-01T12:00:00.123Z","http":{"status":400},"received":0,"sent":0,"duration_ms":0}`},
+		{&telemetry.Record{ID: 9, Start: full.Start, SSE: telemetry.SSE{Events: 3, LastID: "a\nb"}},
+			`{"id":9,"start":"2026-08-01T12:00:00.123Z","sse":{"events":3,"last_id":"a\nb"},"received":0,"sent":0,"duration_ms":0}`},
 	} {
 		b, err := json.Marshal(test.record)
 		if err != nil || string(b) != test.want {
