@@ -163,7 +163,8 @@ func recordsPage() string {
 		"once. In JSON (`gozilla logs --json`) durations are in milliseconds, and what is not known is left out.\n\n" +
 		"That of an exchange also tells which connection it came over, by the number of that record, and what was asked for and " +
 		"answered: the method, the scheme, the path with its query, the version, the status, and the headers referer, user-agent " +
-		"and traceparent. Its bytes are those of the two bodies.\n\n" +
+		"and traceparent. Its bytes are those of the two bodies. That of a stream of events (sse) also tells how many were sent, and " +
+		"the id of the last one that has one.\n\n" +
 		"`gozilla start --access-log FORMAT` writes the records of HTTP exchanges as an access log: `common` and `combined` are the " +
 		"formats of the Apache HTTP Server, with its escapes, so that what reads its logs reads these; `text` and `json` are as in " +
 		"`gozilla logs`. It goes to standard output or, with --access-log-file, to a file, which is made anew after it was moved " +

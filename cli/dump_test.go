@@ -264,6 +264,10 @@ func TestDumpText(t *testing.T) {
 	f(chunk(engine.Head, engine.Received, "GET / HTTP/1.1", "host: example.com"), "-> GET / HTTP/1.1 | host: example.com")
 	f(body(engine.Body, engine.Sent, 0, "a\x1b[31m\x00é\u202e\xff\\\r\n\t"), `<-    17  a\x1b[31m\x00é\u{202e}\xff\\\r\n\t`)
 	f(body(engine.Data, engine.Sent, 0, strings.Repeat("x", 101)), "<-   101  "+strings.Repeat("x", 100)+" ...")
+	event := body(engine.Message, engine.Sent, 0, "data:x\n\n")
+	f(event, `<-     8  data:x\n\n`)
+	event.Label = "event"
+	f(event, `<-     8  event  data:x\n\n`)
 	f(chunk(engine.Trailer, engine.Sent, "a: b"), "<- a: b")
 	f(chunk(engine.Finish, engine.Received), "-> ends")
 	f(chunk(engine.End, ""), "-- is over")
@@ -271,6 +275,24 @@ func TestDumpText(t *testing.T) {
 	broken.Error = "cut by the client: rst\x1b"
 	f(broken, `-- is cut off: cut by the client: rst\x1b`)
 	f(chunk("\x1b", ""), `-- \x1b`)
+}
+
+// TestPacketsOfEvents has events as they are, and what is lost between them as a gap.
+func TestPacketsOfEvents(t *testing.T) {
+	begun := chunk(engine.Begin, "")
+	all := []*engine.Chunk{begun, body(engine.Message, engine.Sent, 0, "data:1\n\n"), body(engine.Message, engine.Sent, 16, "data:3\n\n"), chunk(engine.End, "")}
+	for _, c := range all {
+		c.Protocol = "sse"
+	}
+	got := ""
+	for _, s := range packets(t, all...) {
+		if s.direction == "<" {
+			got += string(s.data)
+		}
+	}
+	if got != "data:1\n\ndata:3\n\n" {
+		t.Errorf("the packets have %q", got)
+	}
 }
 
 // FuzzPrintable wants nothing that a terminal obeys to.

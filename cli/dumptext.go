@@ -83,7 +83,11 @@ func describeChunk(c *engine.Chunk) (arrow, text, color string) {
 	case engine.Data, engine.Body:
 		text = fmt.Sprintf("%5d  %s", len(c.Data), printable(string(c.Data), mostData))
 	case engine.Message:
-		text = fmt.Sprintf("%5d  %s  %s", len(c.Data), c.Label, printable(string(c.Data), mostData))
+		text = fmt.Sprintf("%5d  ", len(c.Data))
+		if c.Label != "" {
+			text += printable(c.Label, mostData) + "  "
+		}
+		text += printable(string(c.Data), mostData)
 	case engine.Head, engine.Trailer:
 		text = printable(strings.Join(c.Lines, " | "), mostLines)
 	case engine.Finish:

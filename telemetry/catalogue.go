@@ -57,6 +57,7 @@ var Reasons = []Term{
 	{"tls", "that side broke the rules of TLS, or does not speak it"},
 	{"slow head", "a request's head was not complete within the limit headtime"},
 	{"slow body", "nothing more of a body came within the limit body"},
+	{"event too large", "an event had more bytes than the limit message allows"},
 	{"no answer", "the server did not begin to answer within the limit answer"},
 	{"silent", "that side has not answered a ping of WebSocket, for twice the limit ping"},
 	{"message too large", "a message was longer than the limit message allows, or in a fan the limit queue"},

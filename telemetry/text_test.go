@@ -133,6 +133,8 @@ func TestRecordText(t *testing.T) {
 			"0001-01-01 00:00:00.000 #9 - received 0 sent 0 messages received 2 sent 3 goodbye client 1000 (that is all) total 0s client: fin"},
 		{&telemetry.Record{ID: 9, WS: telemetry.WS{By: telemetry.Server}}, "0001-01-01 00:00:00.000 #9 - received 0 sent 0 messages received 0 sent 0 goodbye server total 0s : "},
 		{&telemetry.Record{ID: 9, WS: telemetry.WS{Sent: 1}}, "0001-01-01 00:00:00.000 #9 - received 0 sent 0 messages received 0 sent 1 total 0s : "},
+		{&telemetry.Record{ID: 9, By: telemetry.Client, Reason: "gone", SSE: telemetry.SSE{Events: 12, LastID: "a b"}},
+			"0001-01-01 00:00:00.000 #9 - received 0 sent 0 events 12 last-id a b total 0s client: gone"},
 	} {
 		if got := test.record.Text(); got != test.want {
 			t.Errorf("got\n%s\nwant\n%s", got, test.want)
@@ -168,6 +170,7 @@ func hostileRecord(s string) *telemetry.Record {
 		Connection: 1, Authority: s, Identity: s,
 		HTTP: telemetry.HTTP{Method: s, Scheme: s, Path: s, Version: s, Status: 200, Referer: s, Agent: s, Trace: s},
 		WS:   telemetry.WS{By: telemetry.Side(s), Code: 1000, Reason: s},
+		SSE:  telemetry.SSE{Events: 1, LastID: s},
 	}
 }
 
@@ -206,6 +209,8 @@ func TestRecordJSON(t *testing.T) {
 			`{"id":9,"start":"2026-08-01T12:00:00.123Z","ws":{"received":2,"sent":3,"by":"client","code":1000,"reason":"bye"},"received":0,"sent":0,"duration_ms":0}`},
 		{&telemetry.Record{ID: 9, Start: full.Start, WS: telemetry.WS{By: telemetry.Server}},
 			`{"id":9,"start":"2026-08-01T12:00:00.123Z","ws":{"received":0,"sent":0,"by":"server"},"received":0,"sent":0,"duration_ms":0}`},
+		{&telemetry.Record{ID: 9, Start: full.Start, SSE: telemetry.SSE{Events: 3, LastID: "a\nb"}},
+			`{"id":9,"start":"2026-08-01T12:00:00.123Z","sse":{"events":3,"last_id":"a\nb"},"received":0,"sent":0,"duration_ms":0}`},
 	} {
 		b, err := json.Marshal(test.record)
 		if err != nil || string(b) != test.want {

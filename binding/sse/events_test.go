@@ -290,3 +290,31 @@ func TestBatches(t *testing.T) {
 		t.Errorf("%d events in %d batches", events, batches)
 	}
 }
+
+// TestSilence asks a server again that has sent nothing for as long as it may.
+func TestSilence(t *testing.T) {
+	const yaml = `name: test
+bindings:
+  reader: { type: reader, kind: client, exit: source }
+  source: { type: sse, kind: client, options: { retry: 1 }, exit: out }
+  out: { type: http, kind: client, exit: south }
+  south: { type: tcp, kind: client, options: { host: 127.0.0.1, port: ${{env.SERVER}} } }
+`
+	const head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+	s := serve(t, fmt.Sprintf("open %q\nopen %q\n", head+"f\r\nid:1\ndata:one\n\n\r\n", head+"a\r\ndata:two\n\n\r\n"))
+	g := gwtest.Start(t, yaml, gwtest.Env("SERVER", s.port), gwtest.Limits(func(l *stream.Limits) { l.Pause = 100 * time.Millisecond }))
+	e, err := readerOf("reader").OpenEvents(scopeOn(t, g), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, want := range []string{`id="1" data="one"`, `data="two"`} {
+		b, err := e.Next()
+		if err != nil || len(b.Events) != 1 || ssetest.Show(&b.Events[0]) != want {
+			t.Fatalf("%+v, %v is not %s", b, err, want)
+		}
+	}
+	if got := s.text(); !strings.HasSuffix(got, "last-event-id: [\"1\"]\n") {
+		t.Errorf("asked was %s", got)
+	}
+}
