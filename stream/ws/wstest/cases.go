@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,10 +361,14 @@ func clientCancelled(t *test) {
 func backPressure(t *test, client bool) {
 	const total = 1000
 	proceed := make(chan struct{})
+	noise := make([]byte, 64<<10) // which nothing can compress
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
 	var sent atomic.Int64
 	sends := func(x ws.Socket) error {
 		for range total {
-			if err := send(x, of(ws.Binary, 64<<10)); err != nil {
+			if err := send(x, message{ws.Binary, string(noise)}); err != nil {
 				return err
 			}
 			sent.Add(1)
