@@ -166,6 +166,48 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// TestReceivesBesideSender is a peer that sends before it reads: who receives from it is not held up by who sends to it, nor by
+// pings.
+func TestReceivesBesideSender(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		received := make(chan int, 1)
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error {
+			sent := make(chan error)
+			go func() { // ends when the peer has read all
+				var err error
+				for i := 0; i < 100 && err == nil; i++ {
+					err = x.Send(ws.Piece{Kind: ws.Binary, Last: true, Data: make([]byte, 10000)})
+				}
+				sent <- err
+			}()
+			n := 0
+			for range 1000 {
+				if _, err := x.Receive(); err != nil {
+					break
+				}
+				n++
+			}
+			received <- n
+			return <-sent
+		})
+		p.shaken()
+		time.Sleep(time.Second) // it is stuck
+		for range 1000 {
+			p.say(0, frame{op: text, data: "hello"})
+		}
+		p.say(0, frame{op: ping, data: "hello"})
+		if n := <-received; n != 1000 {
+			t.Errorf("%d messages were received", n)
+		}
+		got, code := p.hears()
+		if len(got) != 100 || code != 1000 {
+			t.Errorf("%d messages come, and %d", len(got), code)
+		}
+		p.say(0, frame{op: bye, data: closing(1000, "")})
+		p.ends()
+	})
+}
+
 // TestSlowDrip is a peer whose frames come a byte at a time, slowly: that is no reason to give it up.
 func TestSlowDrip(t *testing.T) {
 	inBubble(t, func(r *rig) {

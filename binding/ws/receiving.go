@@ -28,7 +28,8 @@ type receiving struct {
 	hand interface{ Buffered() int } // raw; nil if it does not tell
 	side telemetry.Side              // who sends
 	most int64                       // bytes that a message may have
-	own  *sending                    // is flushed before a wait, and answers control frames
+	own  *sending                    // answers control frames
+	dry  func()                      // is called before a wait
 	came func()                      // is called when something has come
 
 	waits atomic.Bool // for something to come
@@ -118,7 +119,7 @@ func (in *receiving) payload() (data []byte, last bool, err error) {
 	in.take()
 	for !in.advance() {
 		if in.hand == nil || in.hand.Buffered() == 0 {
-			in.own.Flush() // who cannot be sent to may still have sent something
+			in.dry()
 		}
 		if in.fill() != nil {
 			break
@@ -204,7 +205,7 @@ func (in *receiving) next() bool {
 func (in *receiving) control(o websocket.Opcode, payload []byte) {
 	switch o {
 	case websocket.Ping:
-		in.own.control(websocket.Pong, payload) // a failure shows when something is sent
+		in.own.answer(payload) // a failure shows when something is sent
 	case websocket.Close:
 		code, reason, err := websocket.ParseClose(payload)
 		if err != nil {

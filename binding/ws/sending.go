@@ -21,11 +21,12 @@ type sending struct {
 	headed  bool // and its first frame was sent
 	kind    ws.Kind
 	pack    *deflating // of that message, if it is compressed
-	held    bool       // something was not flushed
 	left    bool       // a close frame was sent
 	err     error
 	scratch [websocket.MaxHeader + 2*fewSize]byte
 
+	held     atomic.Bool // something was not flushed
+	owed     pongs
 	messages atomic.Int64
 	leaves   func() // is called when a close frame is about to go out
 }
@@ -42,6 +43,7 @@ func (o *sending) Send(p ws.Piece) error {
 	case o.within && p.Kind != o.kind:
 		return ws.ErrWithin
 	}
+	o.pay()
 	if !o.within && o.deflate && (len(p.Data) >= deflateLeast || !p.Last) && (p.Shared == nil || !p.Last) {
 		o.pack = beginDeflating()
 	}
@@ -95,8 +97,8 @@ func (o *sending) Flush() error {
 }
 
 func (o *sending) flush() {
-	if o.err == nil && o.held {
-		o.held = false
+	o.pay()
+	if o.err == nil && o.held.Swap(false) {
 		o.err = o.raw.Flush()
 	}
 }
@@ -108,6 +110,7 @@ func (o *sending) SendClose(code websocket.Code, reason string) error {
 	if o.left || o.err != nil {
 		return o.err
 	}
+	o.pay()
 	o.leaves()
 	o.left = true
 	if !code.Sendable() && code != websocket.NoStatus {
@@ -138,12 +141,62 @@ func (o *sending) control(opcode websocket.Opcode, payload []byte) {
 	}
 }
 
+// answer sends a pong, with what is sent next or flushed. Who receives calls it, and so does not wait for a peer that does not
+// read, unless that one is owed many.
+func (o *sending) answer(ping []byte) {
+	if o.owed.add(ping) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.pay()
+	}
+}
+
+// pay sends the pongs that are owed. The lock is held.
+func (o *sending) pay() {
+	for b := o.owed.take(); len(b) > 0 && !o.left; {
+		n := 1 + int(b[0])
+		o.frame(websocket.Header{Fin: true, Opcode: websocket.Pong}, b[1:n])
+		b = b[n:]
+	}
+}
+
+// pongs are the payloads of those that are owed.
+type pongs struct {
+	any atomic.Bool
+	mu  sync.Mutex // guards what follows
+	all []byte     // each with its length before it
+}
+
+// pongsMost is how many bytes of pongs may be owed.
+const pongsMost = 2 << 10
+
+// add reports whether there are too many.
+func (p *pongs) add(payload []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.any.Store(true)
+	p.all = append(append(p.all, byte(len(payload))), payload...)
+	return len(p.all) > pongsMost
+}
+
+func (p *pongs) take() []byte {
+	if !p.any.Load() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.all
+	p.all = nil
+	p.any.Store(false)
+	return all
+}
+
 // frame sends a frame. The lock is held.
 func (o *sending) frame(h websocket.Header, data []byte) {
 	if o.err != nil {
 		return
 	}
-	o.held = true
+	o.held.Store(true)
 	h.Length = int64(len(data))
 	if o.masks {
 		h.Masked, h.Key = true, websocket.Key(rand.Uint32()) // ChaCha8, which nobody can foresee (RFC 6455, section 10.3)

@@ -56,7 +56,7 @@ func (y *served) Accept(protocol string) error {
 		return y.failed
 	}
 	y.begin(y.scope, y.b.Node, y.x, telemetry.Client, deflates)
-	y.held = true // the head
+	y.held.Store(true) // the head
 	y.ready.Store(true)
 	if y.leaving {
 		y.start(y.socket.leave)

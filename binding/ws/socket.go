@@ -27,7 +27,9 @@ type socket struct {
 	asked atomic.Bool  // by a ping, since then
 	bye   atomic.Int64 // when we have taken leave; 0: not yet
 	late  atomic.Pointer[stream.Cut]
-	told  struct{ received, sent int64 } // messages that were counted
+
+	settles atomic.Bool                    // somebody is about to flush
+	told    struct{ received, sent int64 } // messages that were counted
 
 	mu   sync.Mutex // guards what follows
 	over bool       // nothing may be begun
@@ -47,7 +49,7 @@ func (s *socket) begin(scope *stream.Scope, node *stream.Node, raw web.Stream, s
 	s.scope, s.host, s.node = scope, scope.Host(), node
 	client := side == telemetry.Client
 	in, out := &s.receiving, &s.sending
-	in.raw, in.side, in.most, in.own, in.came = raw, side, int64(s.host.Limits.Message), out, s.stirs
+	in.raw, in.side, in.most, in.own, in.came, in.dry = raw, side, int64(s.host.Limits.Message), out, s.stirs, s.settle
 	in.hand, _ = raw.(interface{ Buffered() int })
 	in.seq = websocket.Sequence{FromClient: client, Deflate: deflate}
 	in.want = 1
@@ -102,6 +104,17 @@ func (s *socket) start(f func()) {
 		defer s.work.Done()
 		f()
 	})
+}
+
+// settle flushes what is held back while its peer is waited for. That is done beside it: where nobody at either end received
+// before all was sent, neither would ever get on.
+func (s *socket) settle() {
+	if (s.sending.held.Load() || s.sending.owed.any.Load()) && !s.settles.Swap(true) {
+		s.start(func() {
+			s.settles.Store(false)
+			s.Flush() // a failure shows when something is sent
+		})
+	}
 }
 
 // ping asks the peer whether it is there.

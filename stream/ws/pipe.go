@@ -152,6 +152,8 @@ type line struct {
 	changed sync.Cond
 	in, out pieces // that are sent, and that are received from
 	left    *Closed
+	within  bool  // a message was begun
+	kind    Kind  // of it
 	err     error // it was broken off
 	stopped bool  // nobody receives
 	over    bool  // nobody ever will
@@ -185,9 +187,12 @@ func (l *line) send(p Piece) error {
 			return ErrLeft
 		case l.over:
 			return nil
+		case l.within && p.Kind != l.kind:
+			return ErrWithin
 		case len(l.in.all) == 0 || len(l.in.bytes)+len(p.Data) <= lineMost && len(l.in.all) < lineMost/64:
 			l.in.bytes = append(l.in.bytes, p.Data...)
 			l.in.all = append(l.in.all, waiting{p.Kind, p.Last, len(p.Data)})
+			l.within, l.kind = !p.Last, p.Kind
 			l.changed.Broadcast()
 			return nil
 		}
