@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,11 +41,12 @@ func openChromium(t testing.TB) *chromium {
 		"--user-data-dir="+dir, "--remote-debugging-port=0", "about:blank")
 	out := newOutput()
 	cmd.Stderr = out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its children too
 		cmd.Wait()
 	})
 	listening := regexp.MustCompile(`DevTools listening on (ws://\S+)`)
@@ -121,7 +123,7 @@ func (c *chromium) eval(tab, expression string) any {
 func (c *chromium) await(tab, expression string) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // the page may be another one by now
-		if c.eval(tab, expression) == true {
+		if c.eval(tab, "try { "+expression+" } catch { false }") == true {
 			return
 		}
 	}
