@@ -34,7 +34,7 @@ bindings:
 			opener, _ := wsbinding.Clients.Load("test:client")
 			wstest.Run(t, func(t *testing.T, h ws.Handler) *wstest.Gateway {
 				hooks.Store("test:served", func(r *ws.Request, x ws.Served) error { return h.ServeSocket(context.Background(), r, x) })
-				return &wstest.Gateway{Host: front.Host, Opener: opener.(ws.Opener), Holds: 16 << 20}
+				return &wstest.Gateway{Host: front.Host, Opener: opener.(ws.Opener), Holds: 12 << 20, Few: c.compression != "none" || raceEnabled && c.version == "h2"}
 			})
 		})
 	}

@@ -112,7 +112,7 @@ func large(most int) (rows []row) {
 			rows = append(rows, echo(fmt.Sprintf("9 %s of %d KiB", k.name, size>>10), k.op, data, frame{op: k.op, data: data}),
 				echo(fmt.Sprintf("9 %s of %d KiB in fragments", k.name, size>>10), k.op, data, pieces(k.op, data, every(size, size/7)...)...))
 		}
-		data := k.of(256 << 10)
+		data := k.of(min(most, 256<<10))
 		for _, n := range []int{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10} {
 			r := echo(fmt.Sprintf("9 %s in writes of %d", k.name, n), k.op, data, frame{op: k.op, data: data})
 			r.chop = n

@@ -27,6 +27,8 @@ type Gateway struct {
 	Opener ws.Opener
 	// Holds is how many bytes of messages may be on their way while nobody receives: what the gateway and the system buffer.
 	Holds int
+	// Few says that there is no reason to fill all that.
+	Few bool
 }
 
 // NewHost is a host for a gateway.
