@@ -202,7 +202,7 @@ func TestSlowWatcher(t *testing.T) {
 	if echoed, err := io.Copy(io.Discard, c); echoed != n || err != nil {
 		t.Fatalf("%d bytes came back: %v", echoed, err)
 	}
-	q := <-all
+	g.Record()
 	chunks, lost, err := slow.Next(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -216,10 +216,11 @@ func TestSlowWatcher(t *testing.T) {
 	if bytes > 4<<20 || bytes < 3<<20 || lost == 0 {
 		t.Errorf("%d bytes were kept in %d chunks, %d were lost", bytes, len(chunks), lost)
 	}
-	if q.lost == 0 && len(q.chunks) != len(chunks)+int(lost) {
+	echoes(t, g.Dial("north")) // from now on nothing is lost
+	// The quick one may have lost something too, if the machine is busy: the end, too, and then it sees this one.
+	if q := <-all; q.lost == 0 && len(q.chunks) != len(chunks)+int(lost) {
 		t.Errorf("%d chunks were kept and %d lost of %d", len(chunks), lost, len(q.chunks))
 	}
-	echoes(t, g.Dial("north")) // from now on nothing is lost
 	if more, lost := taken(t, slow, 1); story(more, "test:north", "test:south") != conversation || lost != 0 {
 		t.Errorf("then %d were lost: %s", lost, story(more, "test:north", "test:south"))
 	}
