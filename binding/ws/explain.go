@@ -10,7 +10,8 @@ import (
 
 // explain is part of binding.Explains.
 func (s *server) explain(ctx context.Context, q *stream.Question) error {
-	h, err := shake(asked(q))
+	var h handshake
+	err := h.read(asked(q))
 	if err != nil {
 		stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
 		return err

@@ -24,13 +24,11 @@ var buffers = sync.Pool{New: func() any { return new([muchSize]byte) }}
 
 // receiving is the frames that come.
 type receiving struct {
+	s    *socket // whose part it is
 	raw  web.Stream
 	hand interface{ Buffered() int } // raw; nil if it does not tell
 	side telemetry.Side              // who sends
 	most int64                       // bytes that a message may have
-	own  *sending                    // answers control frames
-	dry  func()                      // is called before a wait
-	came func()                      // is called when something has come
 
 	waits atomic.Bool // for something to come
 
@@ -51,7 +49,6 @@ type receiving struct {
 
 	messages atomic.Int64
 	err      error
-	closes   func(*ws.Closed) // is told that the peer has taken its leave
 }
 
 // Receive is part of ws.Socket.
@@ -119,7 +116,7 @@ func (in *receiving) payload() (data []byte, last bool, err error) {
 	in.take()
 	for !in.advance() {
 		if in.hand == nil || in.hand.Buffered() == 0 {
-			in.dry()
+			in.s.settle()
 		}
 		if in.fill() != nil {
 			break
@@ -205,7 +202,7 @@ func (in *receiving) next() bool {
 func (in *receiving) control(o websocket.Opcode, payload []byte) {
 	switch o {
 	case websocket.Ping:
-		in.own.answer(payload) // a failure shows when something is sent
+		in.s.answer(payload)
 	case websocket.Close:
 		code, reason, err := websocket.ParseClose(payload)
 		if err != nil {
@@ -214,7 +211,7 @@ func (in *receiving) control(o websocket.Opcode, payload []byte) {
 		}
 		closed := &ws.Closed{Code: code, Reason: reason}
 		in.err = closed
-		in.closes(closed)
+		in.s.ends(in.side, code, reason)
 	}
 }
 
@@ -227,7 +224,7 @@ func (in *receiving) refuse(err error) error {
 		why = "message too large"
 	}
 	in.err = &stream.Cut{By: in.side, Why: why, Err: fault}
-	in.own.SendClose(fault.Code, fault.What)
+	in.s.sending.SendClose(fault.Code, fault.What)
 	return in.err
 }
 
@@ -265,14 +262,14 @@ func (in *receiving) fill() error {
 	in.waits.Store(false)
 	if n > 0 {
 		in.w += n
-		in.came()
+		in.s.stirs()
 		return nil
 	}
 	switch {
 	case err == io.EOF:
 		err = &stream.Cut{By: in.side, Why: "truncated", Err: errNoGoodbye}
 	case errors.Is(err, web.ErrStopped):
-		err = ws.ErrStopped
+		err = in.s.stopped()
 	}
 	in.err = err
 	return err

@@ -71,20 +71,7 @@ bindings:
 }
 
 // echoes sends back what comes.
-func echoes(_ *ws.Request, x ws.Served) error {
-	for {
-		p, err := x.Receive()
-		if errors.As(err, new(*ws.Closed)) {
-			return nil
-		}
-		if err == nil {
-			err = x.Send(p)
-		}
-		if err != nil && !errors.Is(err, ws.ErrLeft) {
-			return err
-		}
-	}
-}
+func echoes(_ *ws.Request, x ws.Served) error { return ws.Echo(x) }
 
 // client is a client of the server, over HTTP/1.1, whose sockets go to f; scope is that of its connection.
 func (r *rig) client(f func(*ws.Request, ws.Served) error) (p *peer, scope *stream.Scope) {

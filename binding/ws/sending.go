@@ -12,8 +12,9 @@ import (
 
 // sending is the frames that go. Any goroutine may send a control frame.
 type sending struct {
-	masks   bool // as clients do
-	deflate bool // permessage-deflate was agreed
+	s       *socket // whose part it is
+	masks   bool    // as clients do
+	deflate bool    // permessage-deflate was agreed
 
 	mu      sync.Mutex // guards what follows
 	raw     web.Stream
@@ -28,7 +29,6 @@ type sending struct {
 	held     atomic.Bool // something was not flushed
 	owed     pongs
 	messages atomic.Int64
-	leaves   func() // is called when a close frame is about to go out
 }
 
 // Send is part of ws.Socket, so are Flush and SendClose.
@@ -111,7 +111,7 @@ func (o *sending) SendClose(code websocket.Code, reason string) error {
 		return o.err
 	}
 	o.pay()
-	o.leaves()
+	o.s.bye.Store(max(1, int64(o.s.host.Sweeper.Now())))
 	o.left = true
 	if !code.Sendable() && code != websocket.NoStatus {
 		code = websocket.InternalError

@@ -56,12 +56,12 @@ func (y *served) Accept(protocol string) error {
 		return y.failed
 	}
 	y.begin(y.scope, y.b.Node, y.x, telemetry.Client, deflates)
-	y.held.Store(true) // the head
 	y.ready.Store(true)
 	if y.leaving {
 		y.start(y.socket.leave)
 	}
-	return nil
+	y.failed = y.x.Flush()
+	return y.failed
 }
 
 // open accepts the socket, if that was not done.
@@ -86,10 +86,10 @@ func (y *served) Receive() (ws.Piece, error) {
 	if err := y.open(); err != nil {
 		return ws.Piece{}, err
 	}
-	return y.socket.Receive()
+	return y.receiving.Receive()
 }
 
-func (y *served) Pending() bool { return y.ready.Load() && y.socket.Pending() }
+func (y *served) Pending() bool { return y.ready.Load() && y.receiving.Pending() }
 
 func (y *served) StopReceive() { y.x.StopRead() }
 
@@ -97,14 +97,14 @@ func (y *served) Send(p ws.Piece) error {
 	if err := y.open(); err != nil {
 		return err
 	}
-	return y.socket.Send(p)
+	return y.sending.Send(p)
 }
 
 func (y *served) Flush() error {
 	if err := y.open(); err != nil {
 		return err
 	}
-	return y.socket.Flush()
+	return y.sending.Flush()
 }
 
 func (y *served) SendClose(code websocket.Code, reason string) error {
@@ -115,7 +115,7 @@ func (y *served) SendClose(code websocket.Code, reason string) error {
 	if y.closed() == nil { // else the client was first, as is known
 		y.ends(by, code, reason)
 	}
-	return y.socket.SendClose(code, reason)
+	return y.sending.SendClose(code, reason)
 }
 
 // finish takes leave where the handler has not, and says how the socket has ended. err is what the handler has returned.
@@ -132,20 +132,20 @@ func (y *served) finish(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-		y.socket.SendClose(parting(y.host, err))
+		y.sending.SendClose(parting(y.host, err))
 		return err
 	case errors.As(y.receiving.err, &fault): // which the client was told
 		err = y.receiving.err
 		y.b.Warn(y.scope, "binding.ws.client.rejected", "A client has broken the rules of WebSocket (%v).", fault)
 	case err == nil && y.closed() != nil:
-		y.socket.SendClose(y.closed().Code, "")
+		y.sending.SendClose(y.closed().Code, "")
 		return nil
 	case err == nil:
-		y.socket.SendClose(websocket.Normal, "")
+		y.sending.SendClose(websocket.Normal, "")
 	case y.lost():
 		return err
 	default:
-		y.socket.SendClose(parting(y.host, err))
+		y.sending.SendClose(parting(y.host, err))
 	}
 	y.linger(ctx)
 	if err != nil {
@@ -180,9 +180,8 @@ func (y *served) linger(ctx context.Context) {
 	}
 	late := time.AfterFunc(byePatience, y.x.StopRead)
 	defer late.Stop()
-	y.x.Flush()
 	for n := 0; n < lingerMost && ctx.Err() == nil; {
-		p, err := y.socket.Receive()
+		p, err := y.receiving.Receive()
 		if n += len(p.Data); err != nil {
 			return
 		}

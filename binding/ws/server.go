@@ -29,17 +29,16 @@ func (s *server) ServeExchange(ctx context.Context, r *web.Request, x web.Served
 	if r.Protocol == "" {
 		x.StopRead() // so that the connection ends, as clients know it from others
 	}
-	h, err := shake(r)
+	y := &served{x: x, b: s.b, scope: stream.From(ctx), deflate: s.deflate}
+	if err := y.h.read(r); err != nil {
+		return err
+	}
+	exit, err := s.choose(ctx, &y.h.Request)
 	if err != nil {
 		return err
 	}
-	way, err := s.choose(ctx, &h.Request)
-	if err != nil {
-		return err
-	}
-	y := &served{x: x, h: h, b: s.b, scope: stream.From(ctx), deflate: s.deflate}
 	defer y.scope.OnLeave(y.leave)()
-	return y.finish(ctx, way.ServeSocket(ctx, &h.Request, y))
+	return y.finish(ctx, exit.ServeSocket(ctx, &y.h.Request, y))
 }
 
 // choose is where a socket goes; the protocols that are not spoken there are not offered any more.
@@ -62,8 +61,8 @@ type handshake struct {
 // version is that of the protocol (RFC 6455, section 4.1).
 const version = "13"
 
-// shake reads a handshake (RFC 6455, section 4.2.1; RFC 8441, section 5). The error is the answer.
-func shake(r *web.Request) (h handshake, err error) {
+// read reads a handshake (RFC 6455, section 4.2.1; RFC 8441, section 5). The error is the answer.
+func (h *handshake) read(r *web.Request) (err error) {
 	bad := func(status int, what string, fields ...string) error {
 		return &web.Error{Status: status, Header: web.Fields(fields...), Err: stream.Refuse(stream.Invalid, "%s", what)}
 	}
@@ -71,23 +70,23 @@ func shake(r *web.Request) (h handshake, err error) {
 	h.key = r.Header.Get("sec-websocket-key")
 	switch {
 	case !asksFor(r.Protocol):
-		return h, bad(400, "the client does not ask for a WebSocket")
+		return bad(400, "the client does not ask for a WebSocket")
 	case r.Method != "GET":
-		return h, bad(400, "a WebSocket is asked for by GET")
+		return bad(400, "a WebSocket is asked for by GET")
 	case !r.Interim:
-		return h, bad(400, "a WebSocket needs HTTP/1.1")
+		return bad(400, "a WebSocket needs HTTP/1.1")
 	case r.Length != 0:
-		return h, bad(400, "a request for a WebSocket has a body")
+		return bad(400, "a request for a WebSocket has a body")
 	case r.Header.Get("sec-websocket-version") != version:
-		return h, bad(426, "the version of the protocol is not "+version, "sec-websocket-version", version)
+		return bad(426, "the version of the protocol is not "+version, "sec-websocket-version", version)
 	case !websocket.ValidKey(h.key):
-		return h, bad(400, "the sec-websocket-key is missing or wrong")
+		return bad(400, "the sec-websocket-key is missing or wrong")
 	}
 	if h.Protocols, err = websocket.Protocols(all(r.Header, "sec-websocket-protocol")); err != nil {
-		return h, bad(400, err.Error())
+		return bad(400, err.Error())
 	}
 	h.extensions = all(r.Header, "sec-websocket-extensions")
-	return h, nil
+	return nil
 }
 
 // asksFor reports whether a WebSocket is among what a client wants to speak.

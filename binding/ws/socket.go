@@ -28,7 +28,7 @@ type socket struct {
 	bye   atomic.Int64 // when we have taken leave; 0: not yet
 	late  atomic.Pointer[stream.Cut]
 
-	settles atomic.Bool                    // somebody is about to flush
+	settles atomic.Bool                    // somebody is about to pay what is owed
 	told    struct{ received, sent int64 } // messages that were counted
 
 	mu   sync.Mutex // guards what follows
@@ -49,13 +49,11 @@ func (s *socket) begin(scope *stream.Scope, node *stream.Node, raw web.Stream, s
 	s.scope, s.host, s.node = scope, scope.Host(), node
 	client := side == telemetry.Client
 	in, out := &s.receiving, &s.sending
-	in.raw, in.side, in.most, in.own, in.came, in.dry = raw, side, int64(s.host.Limits.Message), out, s.stirs, s.settle
+	in.s, in.raw, in.side, in.most = s, raw, side, int64(s.host.Limits.Message)
 	in.hand, _ = raw.(interface{ Buffered() int })
 	in.seq = websocket.Sequence{FromClient: client, Deflate: deflate}
 	in.want = 1
-	in.closes = func(c *ws.Closed) { s.ends(side, c.Code, c.Reason) }
-	out.raw, out.masks, out.deflate = raw, !client, deflate
-	out.leaves = func() { s.bye.Store(max(1, int64(s.host.Sweeper.Now()))) }
+	out.s, out.raw, out.masks, out.deflate = s, raw, !client, deflate
 	s.host.Sweeper.Add(&s.swept, s.look)
 	s.stirs()
 }
@@ -106,10 +104,10 @@ func (s *socket) start(f func()) {
 	})
 }
 
-// settle flushes what is held back while its peer is waited for. That is done beside it: where nobody at either end received
-// before all was sent, neither would ever get on.
+// settle sends the pongs that are owed, before the peer is waited for. That is done beside it, since who does not read has
+// to be received from all the same: where neither end did, none would ever get on.
 func (s *socket) settle() {
-	if (s.sending.held.Load() || s.sending.owed.any.Load()) && !s.settles.Swap(true) {
+	if s.owed.any.Load() && !s.settles.Swap(true) {
 		s.start(func() {
 			s.settles.Store(false)
 			s.Flush() // a failure shows when something is sent
@@ -168,15 +166,12 @@ func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) {
 	})
 }
 
-// Receive is part of ws.Socket.
-func (s *socket) Receive() (ws.Piece, error) {
-	p, err := s.receiving.Receive()
-	if errors.Is(err, ws.ErrStopped) {
-		if late := s.late.Load(); late != nil {
-			err = late
-		}
+// stopped is why nothing is received any more though nothing has ended.
+func (s *socket) stopped() error {
+	if late := s.late.Load(); late != nil {
+		return late
 	}
-	return p, err
+	return ws.ErrStopped
 }
 
 // end ends what begin began: nobody uses the exchange any longer.

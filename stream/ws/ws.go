@@ -51,9 +51,9 @@ func (s *Shared) Of(make func() []byte) []byte {
 // Socket is one end of a WebSocket. Calls block, which is the back-pressure. One goroutine may receive while another sends;
 // no more than that.
 type Socket interface {
-	// Receive waits for the next piece, whose bytes are lent until the next call of it or Pending; what this side holds back is
-	// flushed meanwhile. The error is a *[Closed] once the peer has taken its leave, [ErrStopped] after StopReceive, else what
-	// has cut the socket off. It stays.
+	// Receive waits for the next piece, whose bytes are lent until the next call of it or Pending. It flushes nothing that Send
+	// holds back. The error is a *[Closed] once the peer has taken its leave, [ErrStopped] after StopReceive, else what has cut
+	// the socket off. It stays.
 	Receive() (Piece, error)
 	// Pending reports whether something has come that Receive has not given yet. Who sends on what it receives flushes when
 	// nothing has.

@@ -43,20 +43,7 @@ type Func func(ctx context.Context, r *ws.Request, x ws.Served) error
 func (f Func) ServeSocket(ctx context.Context, r *ws.Request, x ws.Served) error { return f(ctx, r, x) }
 
 // Echo is a handler that sends back what it receives.
-func Echo(_ context.Context, _ *ws.Request, x ws.Served) error {
-	for {
-		p, err := x.Receive()
-		if errors.As(err, new(*ws.Closed)) {
-			return nil
-		}
-		if err == nil {
-			err = x.Send(p)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
+func Echo(_ context.Context, _ *ws.Request, x ws.Served) error { return ws.Echo(x) }
 
 // patience bounds everything that must happen, however slow the machine.
 const patience = 30 * time.Second
