@@ -55,13 +55,15 @@ func (y *served) Accept(protocol string) error {
 	if y.failed = y.x.Respond(&web.Response{Status: 101, Protocol: "websocket", Header: h, Length: -1}); y.failed != nil {
 		return y.failed
 	}
+	if y.failed = y.x.Flush(); y.failed != nil {
+		return y.failed
+	}
 	y.begin(y.scope, y.b.Node, y.x, telemetry.Client, deflates)
 	y.ready.Store(true)
 	if y.leaving {
 		y.start(y.socket.leave)
 	}
-	y.failed = y.x.Flush()
-	return y.failed
+	return nil
 }
 
 // open accepts the socket, if that was not done.
