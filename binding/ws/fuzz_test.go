@@ -2,6 +2,8 @@ package ws_test
 
 import (
 	"context"
+	"os"
+	"os/signal"
 	"strings"
 	"testing"
 
@@ -12,10 +14,17 @@ import (
 	"gozilla/wire/websocket"
 )
 
+// The goroutine that the fuzzer has for signals is there before leaks are looked for.
+func init() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	signal.Stop(signals)
+}
+
 // FuzzServer sends a server anything: it answers by frames, and ends by a code that there is.
 func FuzzServer(f *testing.F) {
-	for _, r := range table() {
-		if r.bytes() > 300 {
+	for i, r := range table() {
+		if r.bytes() > 300 || i%5 != 0 && !r.deflate {
 			continue
 		}
 		var b []byte

@@ -82,7 +82,7 @@ func TestBytes(t *testing.T) {
 func TestBytesBothWays(t *testing.T) {
 	total := 16 << 20
 	if raceEnabled {
-		total = 4 << 20
+		total = 1 << 20
 	}
 	back := gwtest.Listen(t, "").ServeEcho()
 	g := gwtest.Start(t, bytesTo, gwtest.Env("BACK", back.Port()))
