@@ -720,6 +720,7 @@ func init() {
 		"gozilla/stream/ws.recordedServed":                  "recordedServed is a socket that arrived.",
 		"gozilla/stream/ws/wstest":                          "Package wstest is the conformance suite of the protocol of WebSockets. Whatever carries sockets from who opened them to who\nserves them has to pass it: the pipe of ws.Serving, a relay in front of it, a client and a server with HTTP between them.\n\n\tsuite as ws.Opener's caller ═▶ what is tested ═▶ suite as ws.Handler",
 		"gozilla/stream/ws/wstest.Gateway":                  "A Gateway is what is tested.",
+		"gozilla/stream/ws/wstest.Gateway.Few":              "Few says that there is no reason to fill all that.",
 		"gozilla/stream/ws/wstest.Gateway.Holds":            "Holds is how many bytes of messages may be on their way while nobody receives: what the gateway and the system buffer.",
 		"gozilla/stream/ws/wstest.Gateway.Host":             "Host is what its scopes live on.",
 		"gozilla/stream/ws/wstest.Gateway.Opener":           "Opener leads to the handler that the gateway was made for.",

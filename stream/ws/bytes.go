@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -130,6 +131,8 @@ type BytesConn struct {
 	about *stream.Info
 	rest  []byte // of the piece that Read has given some of
 
+	answer atomic.Uint32 // the code of the peer's goodbye; 0: it has not taken leave
+
 	mu    sync.Mutex
 	late  bool // the read deadline has passed
 	timer *time.Timer
@@ -144,6 +147,7 @@ func (c *BytesConn) Next() ([]byte, error) {
 		p, err := c.x.Receive()
 		switch closed := (*Closed)(nil); {
 		case errors.As(err, &closed):
+			c.answer.Store(uint32(closed.Code))
 			return nil, io.EOF
 		case errors.Is(err, ErrStopped):
 			return nil, os.ErrDeadlineExceeded
@@ -179,12 +183,14 @@ func (c *BytesConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// CloseWrite takes leave.
-func (c *BytesConn) CloseWrite() error { return c.leave(websocket.Normal) }
+// CloseWrite takes leave, by the code of the peer if that was first.
+func (c *BytesConn) CloseWrite() error {
+	return c.leave(cmp.Or(websocket.Code(c.answer.Load()), websocket.Normal))
+}
 
 // Close ends both directions.
 func (c *BytesConn) Close() error {
-	err := c.leave(websocket.Normal)
+	err := c.CloseWrite()
 	c.x.StopReceive()
 	return err
 }
