@@ -89,7 +89,7 @@ func TestNothingOfOurs(t *testing.T) {
 	unfinished := strings.Split("TO"+"DO FIX"+"ME XX"+"X", " ")
 	for _, name := range strings.Fields(string(out)) {
 		b, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil || strings.Contains(name, "testdata/fuzz/") {
+		if err != nil || strings.Contains(name, "testdata/fuzz/") || strings.HasSuffix(name, ".png") {
 			continue
 		}
 		for i, line := range strings.Split(string(b), "\n") {
