@@ -16,15 +16,14 @@ type sending struct {
 	masks   bool    // as clients do
 	deflate bool    // permessage-deflate was agreed
 
-	mu      sync.Mutex // guards what follows
-	raw     web.Stream
-	within  bool // a message was begun
-	headed  bool // and its first frame was sent
-	kind    ws.Kind
-	pack    *deflating // of that message, if it is compressed
-	left    bool       // a close frame was sent
-	err     error
-	scratch [websocket.MaxHeader + 2*fewSize]byte
+	mu     sync.Mutex // guards what follows
+	raw    web.Stream
+	within bool // a message was begun
+	headed bool // and its first frame was sent
+	kind   ws.Kind
+	pack   *deflating // of that message, if it is compressed
+	left   bool       // a close frame was sent
+	err    error
 
 	held     atomic.Bool // something was not flushed
 	owed     pongs
@@ -201,35 +200,29 @@ func (o *sending) frame(h websocket.Header, data []byte) {
 	if o.masks {
 		h.Masked, h.Key = true, websocket.Key(rand.Uint32()) // ChaCha8, which nobody can foresee (RFC 6455, section 10.3)
 	}
-	b := websocket.AppendHeader(o.scratch[:0], h)
-	switch {
-	case len(b)+len(data) > len(o.scratch):
-		if o.write(b); o.masks {
-			o.masked(h.Key, data)
+	buf := buffers.Get().(*[muchSize]byte)
+	defer buffers.Put(buf)
+	b := websocket.AppendHeader(buf[:0], h)
+	if !o.masks && len(data) > copiedMost {
+		o.write(b)
+		o.write(data)
+		return
+	}
+	for key := h.Key; ; b = buf[:0] { // masked, piece by piece
+		n := min(len(data), muchSize-len(b))
+		o.write(websocket.AppendMasked(b, data[:n], key))
+		if key, data = key.After(n), data[n:]; len(data) == 0 {
 			return
 		}
-		o.write(data)
-	case o.masks:
-		o.write(websocket.AppendMasked(b, data, h.Key))
-	default:
-		o.write(append(b, data...))
 	}
 }
+
+// copiedMost is how long a payload is at most that is put behind its header, to be written as one.
+const copiedMost = 1 << 10
 
 func (o *sending) write(b []byte) {
 	if o.err == nil {
 		_, o.err = o.raw.Write(b)
-	}
-}
-
-// masked sends a long payload, in pieces.
-func (o *sending) masked(key websocket.Key, data []byte) {
-	buf := buffers.Get().(*[muchSize]byte)
-	defer buffers.Put(buf)
-	for len(data) > 0 && o.err == nil {
-		n := min(len(data), muchSize)
-		o.write(websocket.AppendMasked(buf[:0], data[:n], key))
-		key, data = key.After(n), data[n:]
 	}
 }
 
