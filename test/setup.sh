@@ -25,6 +25,8 @@ want dig dnsutils
 want ps procps
 want python3 python3
 want node nodejs
+[ -e /usr/share/nodejs/ws ] || missing="$missing node-ws"
+[ -e /usr/lib/python3/dist-packages/websockets ] || missing="$missing python3-websockets"
 want slowhttptest slowhttptest
 want systemd-analyze systemd
 want tshark tshark
