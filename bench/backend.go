@@ -39,9 +39,11 @@ type peer struct {
 
 	skip   int    // http: bytes of the request's body that are yet to come
 	answer []byte // http: to that request
+
+	listens bool // events: what others say
 }
 
-// runBackend serves as "echo", "source", "sink", "http" or "std" until it is killed.
+// runBackend serves as "echo", "source", "sink", "http", "events" or "std" until it is killed.
 func runBackend(kind string) error {
 	if kind == "std" {
 		return stdBackend()
@@ -57,6 +59,8 @@ func runBackend(kind string) error {
 		b.serve, b.events = b.source, unix.EPOLLOUT|unix.EPOLLRDHUP
 	case "sink":
 		b.serve, b.events = b.sink, unix.EPOLLIN|unix.EPOLLRDHUP
+	case "events":
+		b.serve, b.events = b.event, unix.EPOLLIN|unix.EPOLLRDHUP
 	case "http":
 		b.serve, b.events = b.http, unix.EPOLLIN|unix.EPOLLRDHUP
 		b.answers = map[string][]byte{}

@@ -19,18 +19,35 @@ type metric struct {
 // suite is what has a report of its own.
 type suite struct {
 	name, title string
-	about       string // what all its cases have in common
+	about       string   // what all its cases have in common
+	beside      string   // what ratios are to, in words
+	short       string   // the same as the head of a column
+	against     []string // the proxies that is one of: in each case that with the least headline figure
 }
 
 var (
-	relaySuite = &suite{name: "relay", title: "TCP relay"}
-	tlsSuite   = &suite{"tls", "TLS", "TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 everywhere; " +
-		"session tickets only where a case says so or resumes sessions."}
-	httpSuite = &suite{"http", "HTTP/1.1", "Keep-alive on both sides. HAProxy and nginx write no log; gozilla counts http.* and keeps a record of each exchange."}
-	h2Suite   = &suite{"h2", "HTTP/2", "HTTP/2 in the clear, by prior knowledge. The load is h2load. " +
-		"Behind the proxy is the backend of HTTP/1.1, for large bodies a server of net/http, and nghttpd where HTTP/2 goes on. nginx has none to backends."}
-	suites = []*suite{relaySuite, tlsSuite, httpSuite, h2Suite}
+	relaySuite = besideHAProxy("relay", "TCP relay", "")
+	tlsSuite   = besideHAProxy("tls", "TLS", "TLS 1.3 with TLS_AES_128_GCM_SHA256 and X25519 everywhere; "+
+		"session tickets only where a case says so or resumes sessions.")
+	httpSuite = besideHAProxy("http", "HTTP/1.1", "Keep-alive on both sides. HAProxy and nginx write no log; gozilla counts http.* and keeps a record of each exchange.")
+	h2Suite   = besideHAProxy("h2", "HTTP/2", "HTTP/2 in the clear, by prior knowledge. The load is h2load. "+
+		"Behind the proxy is the backend of HTTP/1.1, for large bodies a server of net/http, and nghttpd where HTTP/2 goes on. nginx has none to backends.")
+	wsSuite = &suite{
+		name: "ws", title: "WebSockets", beside: "the better of coder/websocket and gobwas/ws", short: "better", against: []string{coderPeer, gobwasPeer},
+		about: "Binary messages of 64 B over HTTP/1.1 in the clear, no compression. All answer by themselves: nothing is behind. Which peer is the better one is " +
+			"decided in each case, by the headline figure. gozilla counts stream.* and http.* and keeps records, the peers do neither.",
+	}
+	sseSuite = &suite{
+		name: "sse", title: "Events", beside: "net/http", short: stdPeer, against: []string{stdPeer},
+		about: "One source behind, whose events of 100 B go to 1,000 clients, each as soon as it comes. HTTP/1.1 in the clear, chunked. " +
+			"gozilla counts stream.* and http.*, keeps records, and reads every event; net/http passes on lines.",
+	}
+	suites = []*suite{relaySuite, tlsSuite, httpSuite, h2Suite, wsSuite, sseSuite}
 )
+
+func besideHAProxy(name, title, about string) *suite {
+	return &suite{name: name, title: title, about: about, beside: "HAProxy", short: "HAProxy", against: []string{baseline}}
+}
 
 // kind is what a group of cases has in common: the figures, in the order in which its measure
 // function returns them.
@@ -59,7 +76,14 @@ var (
 	stream = &kind{"A large body over one stream of HTTP/2: time per 10^9 bytes one way", []metric{
 		{"time", "time", "s/GB"}, {"rate", "rate", "GB/s"}, {"cpu", "CPU", "s/GB"}}}
 
-	kinds = []*kind{messages, requests, streams, stream, connections, handshakes, bulk, memories, starts}
+	fans = &kind{"Fan: time per delivery, of a message to one of all", []metric{
+		{"time", "time", "us/delivery"}, {"rate", "rate", "k/s"}, {"cpu", "CPU", "us/delivery"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
+	deliveries = &kind{"Events: CPU of the server per delivery, of an event to one of all", []metric{
+		{"cpu", "CPU", "us/delivery"}, {"rate", "rate", "k/s"}, {"p50", "p50", "ms"}, {"p99", "p99", "ms"}}}
+	sockets = &kind{"Memory: growth of PSS per idle WebSocket", []metric{
+		{"pss", "memory", "KiB/socket"}, {"freshRSS", "fresh RSS", "MiB"}, {"freshPSS", "fresh PSS", "MiB"}, {"sockets", "sockets", ""}}}
+
+	kinds = []*kind{messages, requests, streams, stream, fans, deliveries, connections, handshakes, bulk, memories, sockets, starts}
 )
 
 // testCase names what it measures.
@@ -141,6 +165,43 @@ var cases = []*testCase{
 	single("h2-up", "1 GiB to the backend", modeH2, streamSpec{Send: gib}, target{1 / 0.8, baseline}),
 	single("h2-h2-down", "1 GiB to the client, all HTTP/2", modeH2H2, streamSpec{Take: gib}),
 	single("h2-h2-up", "1 GiB to the backend, all HTTP/2", modeH2H2, streamSpec{Send: gib}),
+	socket(pingpong("ws-64", "64 sockets, 64 B", 64, 64, 0), target{0.80, bestPeer}),
+	socket(pingpong("ws-1000", "1,000 sockets, 64 B", 1000, 64, 0)),
+	socket(pingpong("ws-paced", "64 sockets, 64 B, 15,000/s", 64, 64, 15000)),
+	fanned("ws-fan", "1 to 1,000 sockets, 8 under way", 8, target{1 / 1.5, bestPeer}),
+	fanned("ws-fan-1", "1 to 1,000 sockets, 1 under way", 1),
+	{
+		name: "ws-memory", title: "5,000 idle sockets, or all there can be", suite: wsSuite, kind: sockets, mode: modeSocket, fresh: true, rounds: 3, without: passers,
+		also: wsSuite.against, targets: []target{{most: 8}}, backend: "echo", load: loadSpec{Mode: "hold", Conns: 5000, Size: 64, Socket: true}, measure: measureSockets,
+	},
+	emitted("sse-fan", "1 to 1,000 clients, 8 under way", 8, 0),
+	emitted("sse-paced", "1 to 1,000 clients, 50 events/s", 64, 50),
+}
+
+// passers have no sockets or events of their own.
+var passers = []string{baseline, "nginx"}
+
+// socket is a case of the relay over WebSockets.
+func socket(c *testCase, t ...target) *testCase {
+	c.suite, c.mode, c.backend, c.load.Socket = wsSuite, modeSocket, "echo", true
+	c.also, c.without, c.targets = wsSuite.against, passers, t
+	return c
+}
+
+// fanned is a case in which all WebSockets get what one of them says.
+func fanned(name, title string, ahead int, t ...target) *testCase {
+	return &testCase{
+		name: name, title: title, suite: wsSuite, kind: fans, mode: modeFan, also: wsSuite.against, without: passers, targets: t, backend: "echo",
+		load: loadSpec{Mode: "fan", Conns: 1000, Size: 64, Ahead: ahead, Socket: true}, measure: measureFan,
+	}
+}
+
+// emitted is a case in which all clients get the events of one source.
+func emitted(name, title string, ahead, rate int) *testCase {
+	return &testCase{
+		name: name, title: title, suite: sseSuite, kind: deliveries, mode: modeEvents, also: sseSuite.against, without: passers, backend: "events",
+		load: loadSpec{Mode: "events", Conns: 1000, Size: 100, Ahead: ahead, Rate: rate}, measure: measureOps,
+	}
 }
 
 const gib = 1 << 30
@@ -245,6 +306,15 @@ func measureOps(ctx context.Context, o *options, c *testCase, r *rig) ([]float64
 	return []float64{res.CPU / n * 1e6, n / res.Seconds / 1e3, res.P50 * 1e3, res.P99 * 1e3}, nil
 }
 
+// measureFan begins with the reciprocal of the rate, of which less is better.
+func measureFan(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
+	row, err := measureOps(ctx, o, c, r)
+	if err != nil {
+		return nil, err
+	}
+	return append([]float64{1e3 / row[1], row[1], row[0]}, row[2:]...), nil
+}
+
 func measureBulk(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
 	res, err := measureLoad(ctx, o, c, r)
 	if err != nil {
@@ -285,6 +355,18 @@ func measureMemory(ctx context.Context, o *options, c *testCase, r *rig) ([]floa
 	return []float64{(held.pss - fresh.pss) / float64(spec.Conns), fresh.rss / 1024, fresh.pss / 1024}, nil
 }
 
+// measureSockets is measureMemory with as many connections as there may be descriptors for.
+func measureSockets(ctx context.Context, o *options, c *testCase, r *rig) ([]float64, error) {
+	most, err := filesMost()
+	if err != nil {
+		return nil, err
+	}
+	fits := *c
+	fits.load.Conns = min(c.load.Conns, int(most-spareFiles)/2) // gozilla keeps as many for what a proxy dials
+	row, err := measureMemory(ctx, o, &fits, r)
+	return append(row, float64(fits.load.Conns)), err
+}
+
 // measureStart tries without pause, so that the figure is not rounded up to the next try.
 func measureStart(_ context.Context, _ *options, _ *testCase, r *rig) ([]float64, error) {
 	defer r.stop()
@@ -306,7 +388,15 @@ func (c *testCase) roundsOf(o *options) int {
 	return o.rounds
 }
 
+// spareFiles is what a proxy opens besides its sockets, at most.
+const spareFiles = 256
+
 // descriptors is what a proxy needs for the case: two sockets a connection, and some.
-func (c *testCase) descriptors() uint64 { return uint64(2*c.load.Conns + 256) }
+func (c *testCase) descriptors() uint64 {
+	if c.kind == sockets {
+		return 2 * spareFiles // there are as many connections as there can be
+	}
+	return uint64(2*c.load.Conns + spareFiles)
+}
 
 func (c *testCase) String() string { return fmt.Sprintf("%-21s %s", c.name, c.title) }

@@ -43,7 +43,10 @@ telemetry:
       metrics:
         - stream.*
     exit: %s
-%s  south:
+%s`
+
+// gozillaSouth has a place for the port of the backend.
+const gozillaSouth = `  south:
     type: tcp
     kind: client
     options:
@@ -134,6 +137,57 @@ const gozillaProxy = `  middle:
         exit: south
 `
 
+// gozillaSockets has a place for what answers.
+const gozillaSockets = `  middle:
+    type: http
+    kind: server
+    telemetry:
+      metrics:
+        - http.*
+    exit: sockets
+  sockets:
+    type: ws
+    kind: server
+    exit: %s
+  fan:
+    type: fan
+    kind: server
+    exit: echo
+  echo:
+    type: echo
+    kind: server
+`
+
+const gozillaEvents = `  middle:
+    type: http
+    kind: server
+    telemetry:
+      metrics:
+        - http.*
+    exit: events
+  events:
+    type: sse
+    kind: server
+    exit: fan
+  fan:
+    type: fan
+    kind: server
+    exit: source
+  source:
+    type: sse
+    kind: client
+    exit: client
+  client:
+    type: http
+    kind: client
+    options:
+      versions: [ http/1.1 ]
+    telemetry:
+      metrics:
+        - http.*
+    exit: south
+`
+
 // gozilla is built from this tree unless a binary is given.
 type gozilla struct{ path, version string }
 
@@ -193,14 +247,23 @@ func (g *gozilla) command(t task) ([]string, error) {
 		middle = fmt.Sprintf(gozillaFiles, t.path("files"))
 	case modeSNI:
 		middle = gozillaProxy
+	case modeSocket:
+		middle = fmt.Sprintf(gozillaSockets, "echo")
+	case modeFan:
+		middle = fmt.Sprintf(gozillaSockets, "fan")
+	case modeEvents:
+		middle = gozillaEvents
 	default:
 		return nil, t.unknown("gozilla")
+	}
+	if t.mode != modeSocket && t.mode != modeFan {
+		middle += fmt.Sprintf(gozillaSouth, t.backend)
 	}
 	metrics, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	file, err := t.write("zilla.yaml", fmt.Sprintf(gozillaConfig, metrics, vault, t.listen, exit, middle, t.backend))
+	file, err := t.write("zilla.yaml", fmt.Sprintf(gozillaConfig, metrics, vault, t.listen, exit, middle))
 	return []string{g.path, "start", "-c", file, "-P", "zilla.engine.directory=" + t.path("engine")}, err
 }
 

@@ -50,7 +50,7 @@ func (l *loader) greet() error {
 	for i := range l.conns {
 		c := &l.conns[i]
 		message := c.out
-		c.out = hello
+		c.out, c.back = hello, hello
 		if err := c.put(l.now()); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (l *loader) greet() error {
 		if err := l.loop(handle, noPause, func(int64) (bool, error) { return !c.waiting, nil }); err != nil {
 			return fmt.Errorf("with the client's hello: %w", err)
 		}
-		c.out = message
+		c.out, c.back = message, message
 	}
 	return nil
 }

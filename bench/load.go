@@ -19,13 +19,16 @@ import (
 
 // loadSpec tells a load process what to do; it travels as JSON in its arguments.
 type loadSpec struct {
-	Mode    string // "pingpong", "churn", "receive", "send" or "hold"
+	Mode    string // "pingpong", "churn", "receive", "send", "hold", "fan" or "events"
 	Port    int
 	Conns   int
 	Size    int          // bytes per message
 	Rate    int          // messages a second over all connections; 0 is as fast as replies come
 	Hello   string       // pingpong: the name that a TLS client's first message asks for, which is sent before all others
 	Request *requestSpec // the messages are requests of HTTP like this one
+	Socket  bool         // the messages go over WebSockets
+	Ahead   int          // fan and events: messages that may be under way
+	Source  int          // events: port of their source
 	Secure  *secureSpec  // how the connections are secured; nil is not at all
 	PIDs    []int        // whose CPU time is read at both ends of the window
 	Warm    time.Duration
@@ -63,6 +66,8 @@ var modes = map[string]func(*loader) error{
 	"receive":  (*loader).receive,
 	"send":     (*loader).send,
 	"hold":     (*loader).hold,
+	"fan":      (*loader).fan,
+	"events":   (*loader).hear,
 }
 
 // loader is one load process: one thread, one loop.
@@ -219,7 +224,9 @@ func (l *loader) dial(events uint32) error {
 			return fmt.Errorf("connection %d of %d: %w", i+1, l.spec.Conns, err)
 		}
 		l.conns[i] = newConn(i, fd, l.spec.Size)
-		l.asks(&l.conns[i])
+		if err := l.begin(&l.conns[i]); err != nil {
+			return fmt.Errorf("connection %d of %d: %w", i+1, l.spec.Conns, err)
+		}
 		if err := l.poll.add(fd, i, events); err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func parseOptions(args []string) (*options, error) {
 	tuned := f.String("tuned", "^bulk", "add haproxy-64k and nginx-64k to the cases that match this `regexp`")
 	proxies := f.String("proxies", "haproxy,nginx,gozilla", "what to compare, in this order")
 	f.StringVar(&o.bin, "bin", "", "gozilla `binary` to run in place of one built from this tree")
-	f.StringVar(&o.out, "out", "", "`directory` for relay, tls, http and h2, each as .json, .md and .svg (default "+results+
+	f.StringVar(&o.out, "out", "", "`directory` for relay, tls, http, h2, ws and sse, each as .json, .md and .svg (default "+results+
 		" if none of -quick, -run, -proxies and -bin is given, else none)")
 	f.BoolVar(&o.list, "list", false, "list the cases")
 	if err := f.Parse(args); err != nil {

@@ -22,9 +22,12 @@ type conn struct {
 	waiting bool
 	offset  int // bulk: place in the pattern
 
-	fixed bool   // out is always the same
-	in    []byte // of HTTP: the head, while it comes in pieces
-	body  int    // of HTTP: bytes of the body that have come, -1 before that
+	fixed  bool   // out is always the same
+	socket bool   // out is a message of a WebSocket
+	back   []byte // what is to come back: out, or that as a server sends it
+
+	in   []byte // of HTTP: the head, while it comes in pieces
+	body int    // of HTTP: bytes of the body that have come, -1 before that
 }
 
 func newConn(i, fd, size int) conn {
@@ -32,6 +35,7 @@ func newConn(i, fd, size int) conn {
 	if size >= 16 {
 		binary.LittleEndian.PutUint64(c.out, uint64(i))
 	}
+	c.back = c.out
 	return c
 }
 
@@ -44,21 +48,20 @@ func (c *conn) send(due int64) error {
 // next makes the message another one.
 func (c *conn) next() {
 	c.seq++
-	if c.fixed {
+	switch {
+	case c.fixed:
 		c.body = -1
-	} else if len(c.out) >= 16 {
+	case c.socket:
+		number(c.out, c.back, c.seq)
+	case len(c.out) >= 16:
 		binary.LittleEndian.PutUint64(c.out[8:], c.seq)
 	}
 }
 
 // put sends the message. A socket whose last reply is complete has room for it.
 func (c *conn) put(due int64) error {
-	n, e := send(c.fd, c.out)
-	if e != 0 {
-		return fmt.Errorf("cannot send: %w", e)
-	}
-	if n < len(c.out) {
-		return fmt.Errorf("only %d of %d bytes sent", n, len(c.out))
+	if err := sendWhole(c.fd, c.out); err != nil {
+		return err
 	}
 	c.got, c.sent, c.waiting = 0, due, true
 	return nil
@@ -79,13 +82,13 @@ func (l *loader) reply(i int, now int64) (bool, error) {
 		return false, fmt.Errorf("cannot receive: %w", e)
 	case n == 0:
 		return false, errClosed
-	case !c.waiting || c.got+n > len(c.out):
+	case !c.waiting || c.got+n > len(c.back):
 		return false, errMore
-	case !bytes.Equal(l.buf[:n], c.out[c.got:c.got+n]):
+	case !bytes.Equal(l.buf[:n], c.back[c.got:c.got+n]):
 		return false, errOther
 	}
 	c.got += n
-	if c.got < len(c.out) {
+	if c.got < len(c.back) {
 		return false, nil
 	}
 	c.waiting = false

@@ -24,6 +24,9 @@ const (
 	modeH2     mode = "h2"         // relay requests of HTTP/2 in the clear, as HTTP/1.1
 	modeH2H2   mode = "h2-h2"      // the same, as HTTP/2
 	modeFile   mode = "file"       // serve files by HTTP/1.1
+	modeSocket mode = "ws"         // answer messages of WebSockets
+	modeFan    mode = "ws-fan"     // give all WebSockets what one says
+	modeEvents mode = "sse"        // give all clients the events of one source
 	modeSNI    mode = "tls-sni"    // pass TLS on, to a backend that is chosen by the name that the client asks for
 )
 
@@ -62,7 +65,7 @@ type proxy struct {
 }
 
 const (
-	baseline = "haproxy"       // all ratios are to this one
+	baseline = "haproxy"       // ratios are to this one where it takes part
 	subject  = "gozilla"       // targets are for this one
 	ownRelay = "gozilla-relay" // gozilla without TLS
 
@@ -71,7 +74,7 @@ const (
 
 func allProxies() []*proxy {
 	g := &gozilla{}
-	return []*proxy{
+	return append([]*proxy{
 		haproxy("haproxy", "", 0),
 		nginx("nginx", "", 0),
 		{name: subject, about: "stream metrics and records on", locate: g.locate, command: g.command},
@@ -79,7 +82,7 @@ func allProxies() []*proxy {
 		nginx("nginx-64k", "nginx", 64<<10),
 		reverse(stdReverse, subject),
 		{name: ownRelay, base: subject, about: "tcp server to tcp client, whatever the bytes are", locate: g.locate, command: g.relay},
-	}
+	}, (&peers{}).proxies()...)
 }
 
 func (t task) unknown(name string) error {

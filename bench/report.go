@@ -108,7 +108,7 @@ func (r *report) writeSuite() error {
 	return errors.Join(
 		write(r.suite.name+".md", []byte(text)),
 		write(r.suite.name+".json", data),
-		write(r.suite.name+".svg", []byte(chart(r.suite.title, r.subtitle(), r.outcomes))))
+		write(r.suite.name+".svg", []byte(chart(r.suite, r.subtitle(), r.outcomes))))
 }
 
 func (r *report) subtitle() string {
@@ -118,17 +118,17 @@ func (r *report) subtitle() string {
 // markdown has a table for each kind of case. Cells are padded: it reads well as plain text too.
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s beside HAProxy\n\n%s.\n\n", r.suite.title, r.subtitle())
+	fmt.Fprintf(&b, "# %s beside %s\n\n%s.\n\n", r.suite.title, r.suite.beside, r.subtitle())
 	for _, p := range r.proxies {
 		fmt.Fprintf(&b, "* %s: %s (%s)\n", p.Name, p.About, p.Version)
 	}
 	if r.suite.about != "" {
 		fmt.Fprintf(&b, "\n%s\n", r.suite.about)
 	}
-	b.WriteString("\nIQR: from the first to the third quartile of the rounds. x HAProxy: median of the ratios within each round; less is better.\n")
+	fmt.Fprintf(&b, "\nIQR: from the first to the third quartile of the rounds. x %s: median of the ratios within each round; less is better.\n", r.suite.short)
 	for _, k := range kinds {
 		if rows := r.rows(k); len(rows) > 0 {
-			fmt.Fprintf(&b, "\n## %s\n\n%s", k.title, table(append([][]string{heads(k)}, rows...), 2))
+			fmt.Fprintf(&b, "\n## %s\n\n%s", k.title, table(append([][]string{r.heads(k)}, rows...), 2))
 		}
 	}
 	if rows := r.verdicts(); len(rows) > 0 {
@@ -153,11 +153,11 @@ func (r *report) verdicts() [][]string {
 	return rows
 }
 
-func heads(k *kind) []string {
+func (r *report) heads(k *kind) []string {
 	first := k.metrics[0]
-	h := []string{"case", "proxy", first.Head + " " + first.Unit, "IQR", "x HAProxy", "IQR"}
+	h := []string{"case", "proxy", first.Head + " " + first.Unit, "IQR", "x " + r.suite.short, "IQR"}
 	for _, m := range k.metrics[1:] {
-		h = append(h, strings.TrimPrefix(m.Head+" "+m.Unit, "rate "))
+		h = append(h, strings.TrimSpace(strings.TrimPrefix(m.Head+" "+m.Unit, "rate ")))
 	}
 	return h
 }
@@ -190,7 +190,7 @@ func (r *report) rows(k *kind) [][]string {
 	return rows
 }
 
-// ratio is the headline figure of a series, divided by the baseline's.
+// ratio is the headline figure of a series, divided by that of the base.
 func (o *outcome) ratio(s *series) (summary, bool) {
 	base := o.base()
 	if base == nil {
@@ -261,6 +261,7 @@ type jsonCase struct {
 	Title   string       `json:"title"`
 	Mode    mode         `json:"mode"`
 	Metrics []metric     `json:"metrics"`
+	RatioTo string       `json:"ratioTo,omitempty"`
 	Targets []verdict    `json:"targets,omitempty"`
 	Proxies []jsonSeries `json:"proxies,omitempty"`
 	Error   string       `json:"error,omitempty"`
@@ -268,7 +269,7 @@ type jsonCase struct {
 
 type jsonSeries struct {
 	Name    string                `json:"name"`
-	Ratio   *summary              `json:"ratioToHAProxy,omitempty"`
+	Ratio   *summary              `json:"ratio,omitempty"`
 	Figures map[string]jsonFigure `json:"figures"`
 }
 
@@ -296,6 +297,9 @@ func (o *outcome) json() jsonCase {
 	c := jsonCase{Name: o.c.name, Title: o.c.title, Mode: o.c.mode, Metrics: o.c.kind.metrics}
 	if o.err != nil {
 		c.Error = o.err.Error()
+	}
+	if base := o.base(); base != nil {
+		c.RatioTo = base.proxy.name
 	}
 	c.Targets = o.verdicts()
 	for _, s := range o.series {

@@ -21,6 +21,7 @@ type rig struct {
 	keys    string // directory with the keys of the run
 	argv    []string
 	port    int // of the proxy
+	behind  int // port of the backend
 	backend *process
 	running *process // the proxy, or nil
 }
@@ -33,15 +34,14 @@ func newRig(p *proxy, m mode, backend, temp string) (*rig, error) {
 		return nil, fmt.Errorf("cannot create directory: %w", err)
 	}
 	r := &rig{proxy: p, mode: m, dir: dir, keys: temp}
-	var behind int
-	if r.backend, behind, err = startBackend(backend, dir); err != nil {
+	if r.backend, r.behind, err = startBackend(backend, dir); err != nil {
 		return nil, err
 	}
 	if err = r.lay(); err == nil {
 		r.port, err = freePort()
 	}
 	if err == nil {
-		r.argv, err = p.command(task{mode: m, dir: dir, keys: temp, listen: r.port, backend: behind})
+		r.argv, err = p.command(task{mode: m, dir: dir, keys: temp, listen: r.port, backend: r.behind})
 	}
 	if err != nil {
 		r.close()
@@ -100,6 +100,9 @@ func (r *rig) echoes() error {
 	if r.mode == modeHTTP || r.mode.streams() {
 		return r.asksOnce()
 	}
+	if r.mode == modeSocket {
+		return r.talks()
+	}
 	c, err := r.dial()
 	if err != nil {
 		return err
@@ -135,7 +138,7 @@ func (r *rig) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%
 
 // dress makes a load one that the rig's mode is for.
 func (r *rig) dress(spec loadSpec) loadSpec {
-	spec.Port = r.port
+	spec.Port, spec.Source = r.port, r.behind
 	switch {
 	case r.mode.secure():
 		spec.Secure = &secureSpec{Name: serverName, Cert: keyFile(r.keys, r.mode, ".pem"), Tickets: r.mode.tickets(), Resume: r.mode == modeResume}

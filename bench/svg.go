@@ -38,6 +38,8 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f232
 .nginx { fill: #2f9461 }
 .haproxy-64k { fill: #a9b3bf }
 .nginx-64k { fill: #93ceb0 }
+.coder { fill: #d9822b }
+.gobwas { fill: #c2578f }
 .other { fill: #b07ad0 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
@@ -50,13 +52,15 @@ text { fill: #e6edf3 }
 .nginx { fill: #3fb27a }
 .haproxy-64k { fill: #6b7683 }
 .nginx-64k { fill: #2b6a4c }
+.coder { fill: #e09a4e }
+.gobwas { fill: #d477a8 }
 .other { fill: #b98be0 }
 }
 </style>
 `
 
 // knownBars are the proxies with a colour of their own.
-var knownBars = []string{"gozilla", "nginx", "haproxy-64k", "nginx-64k", "gozilla-relay"}
+var knownBars = []string{"gozilla", "nginx", "haproxy-64k", "nginx-64k", "gozilla-relay", coderPeer, gobwasPeer}
 
 func barClass(name string) string {
 	for _, k := range knownBars {
@@ -67,9 +71,9 @@ func barClass(name string) string {
 	return "other"
 }
 
-// chart draws the headline figure of every case as a ratio to HAProxy: a group of bars per case, the
+// chart draws the headline figure of every case as a ratio to the base: a group of bars per case, the
 // median as its length, the middle half of the rounds as a whisker.
-func chart(title, subtitle string, outcomes []*outcome) string {
+func chart(s *suite, subtitle string, outcomes []*outcome) string {
 	var body strings.Builder
 	y := headHeight
 	var names []string
@@ -84,12 +88,12 @@ func chart(title, subtitle string, outcomes []*outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n",
 		chartWidth, height, chartWidth, height)
-	fmt.Fprintf(&b, "<title>%s: cost relative to HAProxy</title>\n", html.EscapeString(title))
+	fmt.Fprintf(&b, "<title>%s: cost relative to %s</title>\n", html.EscapeString(s.title), html.EscapeString(s.beside))
 	b.WriteString(chartStyle)
 	fmt.Fprintf(&b, `<rect class="paper" width="%d" height="%d"/>`+"\n", chartWidth, height)
-	label(&b, 20, 30, "title", title+": cost relative to HAProxy, less is better")
+	label(&b, 20, 30, "title", s.title+": cost relative to "+s.beside+", less is better")
 	label(&b, 20, 49, "soft", subtitle)
-	drawLegend(&b, names)
+	drawLegend(&b, names, s.beside)
 	drawAxis(&b, y-groupGap+6)
 	b.WriteString(body.String())
 	b.WriteString("</svg>\n")
@@ -111,7 +115,7 @@ func barNames(o *outcome) []string {
 }
 
 // drawLegend names each colour once, in the order of appearance.
-func drawLegend(b *strings.Builder, names []string) {
+func drawLegend(b *strings.Builder, names []string, beside string) {
 	x := 20.0
 	seen := map[string]bool{}
 	for _, n := range names {
@@ -124,7 +128,7 @@ func drawLegend(b *strings.Builder, names []string) {
 		x += 34 + 7.6*float64(len(n))
 	}
 	fmt.Fprintf(b, `<line x1="%.0f" x2="%.0f" y1="60" y2="74" class="one"/>`+"\n", x+6, x+6)
-	label(b, x+16, 72, "", "HAProxy, defaults = 1.00")
+	label(b, x+16, 72, "", beside+" = 1.00")
 }
 
 // barX is the place of a ratio on the axis.
@@ -148,16 +152,16 @@ func drawAxis(b *strings.Builder, bottom int) {
 // drawGroup draws the bars of one case and returns where they end.
 func drawGroup(b *strings.Builder, o *outcome, y int) int {
 	m := o.c.kind.metrics[0]
-	base := summarize(o.base().column(0)).Median
+	base := o.base()
 	label(b, 20, float64(y+12), "strong", o.c.title)
-	label(b, 20, float64(y+28), "soft", fmt.Sprintf("HAProxy: %s %s", figure(base), m.Unit))
+	label(b, 20, float64(y+28), "soft", fmt.Sprintf("%s: %s %s", base.proxy.name, figure(base.headline()), m.Unit))
 	end := y + 32
 	for _, s := range o.series {
-		if s == o.base() {
+		if s == base {
 			continue
 		}
 		if ratio, ok := o.ratio(s); ok {
-			drawBar(b, s.proxy.name, y, ratio, figure(summarize(s.column(0)).Median)+" "+m.Unit)
+			drawBar(b, s.proxy.name, y, ratio, figure(s.headline())+" "+m.Unit)
 		}
 		y += barStep
 	}

@@ -42,7 +42,7 @@ func sample() []*outcome {
 }
 
 func TestChart(t *testing.T) {
-	got := chart("TCP relay", "a day; a machine", sample())
+	got := chart(relaySuite, "a day; a machine", sample())
 	for d := xml.NewDecoder(strings.NewReader(got)); ; {
 		_, err := d.Token()
 		if err == io.EOF {

@@ -7,7 +7,7 @@ import "fmt"
 // target is the most that a case's headline figure of gozilla may be, for what it is built.
 type target struct {
 	most float64
-	over string // the proxy whose figure it is divided by, or "": the figure itself counts
+	over string // the proxy whose figure it is divided by, bestPeer, or "": the figure itself counts
 }
 
 // verdict is how gozilla did in a case.
@@ -29,6 +29,9 @@ func (o *outcome) verdicts() []verdict {
 		values := s.column(0)
 		if t.over != "" {
 			base := o.of(t.over)
+			if t.over == bestPeer {
+				base = o.base()
+			}
 			if base == nil {
 				continue
 			}
