@@ -16,6 +16,9 @@ func TestSuite(t *testing.T) {
 	for _, c := range []struct{ name, version, compression string }{
 		{"http11", "http/1.1", "none"}, {"h2", "h2", "none"}, {"deflate", "http/1.1", "permessage-deflate"},
 	} {
+		if raceEnabled && c.compression != "none" {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			back := gwtest.Start(t, `name: test
 bindings:

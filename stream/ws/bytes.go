@@ -134,7 +134,6 @@ type BytesConn struct {
 	answer atomic.Uint32 // the code of the peer's goodbye; 0: it has not taken leave
 
 	mu    sync.Mutex
-	late  bool // the read deadline has passed
 	timer *time.Timer
 	left  bool
 }
