@@ -1,7 +1,7 @@
 # make run    build the gateway and run the echo example: then, in another terminal, nc localhost 12345
 # make test   all tests, with what they need installed first
 # make check  what CI checks besides: formats, vet, generated files, staticcheck, fuzzing, benchmarks, the portable data path
-# make bench  gozilla beside HAProxy and nginx, about half an hour
+# make bench  gozilla beside HAProxy, nginx, and servers of Go for WebSockets and events, about 40 minutes
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
 CONFIG  ?= examples/tcp.echo/zilla.yaml

@@ -171,7 +171,7 @@ var cases = []*testCase{
 	fanned("ws-fan", "1 to 1,000 sockets, 8 under way", 8, target{1 / 1.5, bestPeer}),
 	fanned("ws-fan-1", "1 to 1,000 sockets, 1 under way", 1),
 	{
-		name: "ws-memory", title: "5,000 idle sockets, or all there can be", suite: wsSuite, kind: sockets, mode: modeSocket, fresh: true, rounds: 3, without: passers,
+		name: "ws-memory", title: "5,000 idle sockets", suite: wsSuite, kind: sockets, mode: modeSocket, fresh: true, rounds: 3, without: passers,
 		also: wsSuite.against, targets: []target{{most: 8}}, backend: "echo", load: loadSpec{Mode: "hold", Conns: 5000, Size: 64, Socket: true}, measure: measureSockets,
 	},
 	emitted("sse-fan", "1 to 1,000 clients, 8 under way", 8, 0),

@@ -32,5 +32,9 @@ func TestVerdict(t *testing.T) {
 	f(&outcome{c: plain, series: []*series{of("haproxy", 10), of("gozilla", 19, 20, 30)}}, verdict{20, 20, "", true})
 	both := &testCase{kind: messages, targets: []target{{1, baseline}, {0.8, "nginx"}}}
 	f(&outcome{c: both, series: []*series{of("haproxy", 10), of("nginx", 8), of("gozilla", 8)}}, verdict{0.8, 1, baseline, true}, verdict{1, 0.8, "nginx", false})
+	better := &testCase{suite: wsSuite, kind: messages, targets: []target{{0.8, bestPeer}}}
+	f(&outcome{c: better, series: []*series{of("gozilla", 7), of(coderPeer, 10), of(gobwasPeer, 14)}}, verdict{0.7, 0.8, bestPeer, true})
+	f(&outcome{c: better, series: []*series{of("gozilla", 7), of(coderPeer, 14), of(gobwasPeer, 8)}}, verdict{0.875, 0.8, bestPeer, false})
+	f(&outcome{c: better, series: []*series{of("gozilla", 7)}})
 	f(&outcome{c: both, series: []*series{of("nginx", 10), of("gozilla", 8)}}, verdict{0.8, 0.8, "nginx", true})
 }

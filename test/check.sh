@@ -13,10 +13,11 @@ unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 step 'vet, here and for darwin'
 go vet ./...
 (cd test && go vet ./...)
+(cd bench/peers && go vet ./...)
 GOOS=darwin go vet ./...
 
 step 'modules are tidy'
-for module in . test tools; do (cd "$module" && go mod tidy -diff); done
+for module in . test tools bench/peers; do (cd "$module" && go mod tidy -diff); done
 
 step 'generated files are fresh'
 go run ./internal/gen -check
@@ -25,6 +26,7 @@ go run ./internal/gen/pages -check
 step 'staticcheck'
 go tool -modfile=tools/go.mod staticcheck ./...
 (cd test && go tool -modfile=../tools/go.mod staticcheck ./...)
+(cd bench/peers && go tool -modfile=../../tools/go.mod staticcheck ./...)
 
 step 'fuzzing, 500 inputs a target'
 git grep -E '^func Fuzz' -- '*_test.go' ':!test' | sed -E 's/^(.*)\/[^/]*:func (Fuzz[^(]*).*/\1 \2/' | while read -r package target; do

@@ -216,5 +216,14 @@ func (in *receiving) Trailer() web.Header {
 	return in.chunks.Trailer()
 }
 
-// Buffered is how much of the body is at hand.
-func (in *receiving) Buffered() int { return len(in.t.Buffered()) }
+// Buffered is how much of the body is at hand: as much as one Read gives without waiting. What is around chunks does not
+// count, or who reads on while there is some would wait with what has come for the next chunk.
+func (in *receiving) Buffered() int {
+	b := in.t.Buffered()
+	if in.frame != chunked || len(b) == 0 {
+		return len(b)
+	}
+	ahead := in.chunks
+	data, _, _ := ahead.Next(b, len(b), in.limits)
+	return len(data)
+}
