@@ -36,7 +36,7 @@ type Scope struct {
 	labelled bool // a binding on the path has metrics with attributes
 	sessions []admitted
 	children []*Scope         // exchanges that are going on; see reach.go
-	record   telemetry.Record // what SetRecord and Closes have said so far
+	record   *telemetry.Record // what SetRecord and Closes have said so far; nil while that is nothing
 }
 
 type step struct {
@@ -150,8 +150,6 @@ func (s *Scope) renew() {
 	}
 	reset(&s.received)
 	reset(&s.sent)
-	path := s.record.Path[:0]
-	s.record = telemetry.Record{Path: path}
 	s.path, s.onEnd, s.onLeave, s.sessions = s.path[:0], s.onEnd[:0], s.onLeave[:0], s.sessions[:0]
 	s.leaving, s.flows, s.labelled, s.trace = false, false, false, nil
 	s.ended.Store(false)
@@ -281,15 +279,26 @@ func (s *Scope) At(p Phase) time.Time { return s.start.Add(time.Duration(s.marks
 // SetRecord lets a binding add to the scope's record what only it knows. f runs under the scope's lock.
 func (s *Scope) SetRecord(f func(*telemetry.Record)) {
 	s.mu.Lock()
-	f(&s.record)
+	f(s.noted())
 	s.mu.Unlock()
+}
+
+// records are those of scopes that have ended: a scope needs one for a moment at its end, and few do before.
+var records = sync.Pool{New: func() any { return &telemetry.Record{} }}
+
+// noted is the record to note something in. The lock is held.
+func (s *Scope) noted() *telemetry.Record {
+	if s.record == nil {
+		s.record = records.Get().(*telemetry.Record)
+	}
+	return s.record
 }
 
 // Closes notes who is the first to end the stream, and how. What comes after counts for nothing.
 func (s *Scope) Closes(by telemetry.Side, reason string) {
 	s.mu.Lock()
-	if s.record.Reason == "" {
-		s.record.By, s.record.Reason = by, reason
+	if r := s.noted(); r.Reason == "" {
+		r.By, r.Reason = by, reason
 	}
 	s.mu.Unlock()
 }
@@ -352,7 +361,10 @@ func (s *Scope) End(err error) {
 		}
 		a.session.Release()
 	}
-	s.host.Log.Record(s.finish(x.Duration, err))
+	r := s.finish(x.Duration, err)
+	s.host.Log.Record(r)
+	*r = telemetry.Record{Path: r.Path[:0]}
+	records.Put(r)
 	s.end()
 	if s.parent == nil {
 		s.host.remove(s)
@@ -370,11 +382,12 @@ func (st *step) end(x *telemetry.Exchange, err error) {
 	}
 }
 
-// finish completes the record, in place.
+// finish completes the record, and takes it from the scope.
 func (s *Scope) finish(took time.Duration, err error) *telemetry.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &s.record
+	r := s.noted()
+	s.record = nil
 	s.describe(r, took)
 	by, reason, details := verdict(err)
 	if err != nil || r.Reason == "" {
@@ -388,7 +401,10 @@ func (s *Scope) finish(took time.Duration, err error) *telemetry.Record {
 func (s *Scope) Record() telemetry.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.record
+	var r telemetry.Record
+	if s.record != nil {
+		r = *s.record
+	}
 	r.Path = nil
 	s.describe(&r, time.Since(s.start))
 	return r
