@@ -35,7 +35,7 @@ type Scope struct {
 	flows    bool // a Flow counts the bytes of the record
 	labelled bool // a binding on the path has metrics with attributes
 	sessions []admitted
-	children []*Scope         // exchanges that are going on; see reach.go
+	children []*Scope          // exchanges that are going on; see reach.go
 	record   *telemetry.Record // what SetRecord and Closes have said so far; nil while that is nothing
 }
 

@@ -124,3 +124,46 @@ bindings:
 	g.stderr.await(t, g, `reason="session expired"`)
 	g.terminate()
 }
+
+// TestSSEAtOnce has each event arrive before the next one is sent, whatever stands around it in the server's chunks.
+func TestSSEAtOnce(t *testing.T) {
+	t.Parallel()
+	port, back := freePort(t), freePort(t)
+	next := make(chan int)
+	server := &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", back), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("content-type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		for i := range next {
+			fmt.Fprintf(w, "data:%d\n\n", i)
+			w.(http.Flusher).Flush()
+		}
+	})}
+	go server.ListenAndServe() // ends with the server
+	t.Cleanup(func() { server.Close() })
+	g := start(t, fmt.Sprintf(`name: example
+bindings:
+  north: { type: tcp, kind: server, options: { host: 127.0.0.1, port: %d }, exit: in }
+  in: { type: http, kind: server, exit: events }
+  events: { type: sse, kind: server, exit: source }
+  source: { type: sse, kind: client, exit: out }
+  out: { type: http, kind: client, options: { versions: [http/1.1] }, exit: south }
+  south: { type: tcp, kind: client, options: { host: 127.0.0.1, port: %d } }
+`, port, back))
+	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	late := time.AfterFunc(10*time.Second, func() { answer.Body.Close() })
+	defer late.Stop()
+	lines := bufio.NewScanner(answer.Body)
+	for i := range 3 {
+		next <- i
+		if want := fmt.Sprintf("data:%d", i); !lines.Scan() || lines.Text() != want {
+			t.Fatalf("there is %q in place of %q: %v", lines.Text(), want, lines.Err())
+		}
+		lines.Scan()
+	}
+	close(next)
+	g.terminate()
+}

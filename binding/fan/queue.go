@@ -72,11 +72,11 @@ func (q *queue[T]) put(x T) bool {
 }
 
 // press is offer for a member that is behind: it waits for room, and cuts the member off once it has been waited for
-// too long.
-func (q *queue[T]) press(x T) {
+// too long. All that are behind are waited for together, since began.
+func (q *queue[T]) press(x T, began time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	began := time.Now()
+	mine := time.Now()
 	until := began.Add(q.stall/patience - q.held)
 	defer time.AfterFunc(time.Until(until), q.wake).Stop()
 	for !q.put(x) {
@@ -86,7 +86,7 @@ func (q *queue[T]) press(x T) {
 		}
 		q.changed.Wait()
 	}
-	q.held += time.Since(began)
+	q.held += time.Since(mine)
 }
 
 func (q *queue[T]) wake() {
@@ -164,8 +164,8 @@ func (q *queue[T]) why() error {
 // queues are those of the members of one group.
 type queues[T item] map[*queue[T]]struct{}
 
-// give queues an item for every member. It waits for those that are behind, which lasts no longer than their patience. mu
-// guards all.
+// give queues an item for every member. It waits for those that are behind, which lasts no longer than the patience with
+// one. mu guards all.
 func (all queues[T]) give(mu *sync.Mutex, x T) {
 	var behind []*queue[T]
 	mu.Lock()
@@ -175,7 +175,8 @@ func (all queues[T]) give(mu *sync.Mutex, x T) {
 		}
 	}
 	mu.Unlock()
+	began := time.Now()
 	for _, q := range behind {
-		q.press(x)
+		q.press(x, began)
 	}
 }

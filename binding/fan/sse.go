@@ -67,7 +67,12 @@ func (f *eventsFan) OpenEvents(ctx context.Context, r *sse.Request) (sse.Events,
 			t.end(context.Cause(ctx))
 		}
 	}
-	<-t.ready
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+		m.Close()
+		return nil, stream.Refuse(stream.Unavailable, "%w", context.Cause(ctx))
+	}
 	if t.refused != nil {
 		m.Close()
 		return nil, t.refused

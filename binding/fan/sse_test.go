@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"gozilla/stream"
 	"gozilla/stream/sse"
@@ -195,6 +196,27 @@ func TestEndOfATopic(t *testing.T) {
 				t.Errorf("it is refused by %v", err)
 			}
 			s.End(nil)
+		}
+	})
+}
+
+// TestManySlowListeners is that those who do not read hold up the others no longer than one of them would.
+func TestManySlowListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		for range 50 {
+			f.listen(t, "/a", "")
+		}
+		quick := f.listen(t, "/a", "")
+		text := []byte(strings.Repeat("x", 32<<10))
+		began := time.Now()
+		for i := range 20 {
+			f.source.Emit(sse.Event{ID: fmt.Sprint(i), HasID: true, Data: text, HasData: true})
+			gets(t, quick, fmt.Sprint(i))
+		}
+		if took := time.Since(began); took > f.host.Limits.Stall/20 {
+			t.Errorf("they were waited for for %v", took)
 		}
 	})
 }

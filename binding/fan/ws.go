@@ -60,7 +60,7 @@ func accept(x ws.Served, r *ws.Request, o *opening[message]) error {
 	}
 	protocol := o.line.(*messageLine).y.Protocol()
 	if !slices.Contains(r.Protocols, protocol) {
-		protocol = ""
+		protocol = r.Protocol() // that of the group was chosen by what its first member can speak
 	}
 	if err := x.Accept(protocol); err != nil {
 		return err

@@ -128,3 +128,18 @@ func TestGroupIsRefused(t *testing.T) {
 	s.Left(websocket.Normal)
 	s.Leave(websocket.Normal, "")
 }
+
+// TestProtocolsOfMembers is that each member speaks a protocol that it has offered.
+func TestProtocolsOfMembers(t *testing.T) {
+	g := gwtest.Start(t, reflects)
+	for _, c := range []struct{ offers, speaks string }{{"", ""}, {"b, a", "b"}, {"a", "a"}, {"", ""}} {
+		var lines []string
+		if c.offers != "" {
+			lines = []string{"Sec-WebSocket-Protocol: " + c.offers}
+		}
+		s := gwtest.OpenSocket(t, g.Dial("north"), "/", lines...)
+		if got := s.Header.Get("sec-websocket-protocol"); got != c.speaks {
+			t.Errorf("who offers %q speaks %q", c.offers, got)
+		}
+	}
+}

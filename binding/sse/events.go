@@ -21,7 +21,9 @@ const (
 	// mostWait is how long it is waited at most before a server is asked again, unless it says so itself, and jitter by how
 	// much more, as a part of it: so that not all come back in the moment in which a server does.
 	mostWait = 30 * time.Second
-	jitter   = 0.5
+	// leastWait is how long it is waited at least, whatever the server says.
+	leastWait = 100 * time.Millisecond
+	jitter    = 0.5
 	// mostAsked is how long a server can have it waited.
 	mostAsked = time.Hour
 	// readSize is what is read at a time, and mostRead what is read for a batch, of what is at hand.
@@ -130,6 +132,9 @@ func (e *events) receive() *sse.Batch {
 		if all[i].Retry > 0 {
 			e.retry = min(all[i].Retry, mostAsked)
 		}
+		if len(all[i].ID) > mostID { // nobody could come back with it
+			all[i].ID, all[i].HasID = "", false
+		}
 	}
 	b := sse.NewBatch(all...)
 	if id, ok := b.Last(); ok {
@@ -179,7 +184,7 @@ func isFinal(r stream.Reason) bool {
 
 // pause is how long to wait before the next try: twice as long each time.
 func (e *events) pause() time.Duration {
-	d := e.retry
+	d := max(e.retry, leastWait)
 	for range e.tries {
 		if d >= mostWait {
 			break

@@ -105,7 +105,7 @@ func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates 
 	}
 	h := resp.Header
 	broken := func(what string) (bool, error) {
-		return false, stream.Refuse(stream.Unavailable, "the server has broken the rules of WebSocket: %s", what)
+		return false, &web.Error{Status: 502, Err: stream.Refuse(stream.Unavailable, "the server has broken the rules of WebSocket: %s", what)}
 	}
 	if resp.Status != 101 {
 		return false, refusal(resp)
@@ -141,18 +141,18 @@ func offered(r *ws.Request, protocol string) bool {
 
 // reasons are why a server does not open a socket, by its answer. What is not there is Unavailable.
 var reasons = map[int]stream.Reason{
-	400: stream.Invalid, 401: stream.Unauthenticated, 403: stream.Forbidden, 404: stream.NoRoute, 429: stream.Limit, 504: stream.Timeout,
+	400: stream.Invalid, 401: stream.Unauthenticated, 403: stream.Forbidden, 404: stream.NoRoute, 429: stream.Limit, 503: stream.Unavailable, 504: stream.Timeout,
 }
 
 // refusal is what a client of HTTP gets as the server has said it, if that is one of reasons.
 func refusal(r *web.Response) error {
 	reason, ok := reasons[r.Status]
 	if !ok {
-		return stream.Refuse(stream.Unavailable, "the server has answered with status %d", r.Status)
+		return &web.Error{Status: 502, Err: stream.Refuse(stream.Unavailable, "the server has answered with status %d", r.Status)}
 	}
 	err := &web.Error{Status: r.Status, Err: stream.Refuse(reason, "the server has answered with status %d", r.Status)}
-	for _, name := range []string{"www-authenticate", "retry-after"} {
-		if value := r.Header.Get(name); value != "" {
+	for status, name := range map[int]string{401: "www-authenticate", 429: "retry-after", 503: "retry-after"} {
+		if value := r.Header.Get(name); value != "" && status == r.Status {
 			err.Header.Add(name, value)
 		}
 	}
@@ -170,7 +170,7 @@ func (y *opened) Close() error {
 			y.b.Warn(y.scope, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%v).", fault)
 			y.drain(endPatience)
 		case y.closed() == nil:
-			y.start(func() { y.socket.SendClose(websocket.GoingAway, "") })
+			y.tryClose(websocket.GoingAway)
 		default:
 			y.drain(endPatience)
 		}

@@ -301,3 +301,23 @@ func TestExpiry(t *testing.T) {
 		io.ReadAll(p.rw)
 	})
 }
+
+// TestExpiryIsTold is a session that has let a socket in and comes to its end: the client is told a little before, so that the
+// socket ends in order.
+func TestExpiryIsTold(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, scope := r.client(echoes)
+		scope.Admit("guard", session{time.Now().Add(10 * time.Second)})
+		began := time.Now()
+		p.shaken()
+		p.leaves(1008)
+		if took := time.Since(began); took < 8*time.Second || took > 10*time.Second {
+			t.Errorf("it is told after %v", took)
+		}
+		p.say(0, frame{op: bye, data: closing(1008, "")})
+		p.ends()
+		if rec := r.ended(telemetry.Gateway, "session expired"); rec.WS.By != telemetry.Gateway || rec.WS.Code != 1008 {
+			t.Errorf("%+v", rec.WS)
+		}
+	})
+}

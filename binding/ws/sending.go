@@ -106,6 +106,19 @@ func (o *sending) flush() {
 func (o *sending) SendClose(code websocket.Code, reason string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.part(code, reason)
+}
+
+// tryClose is SendClose, unless somebody sends, and waits for a peer that does not read.
+func (o *sending) tryClose(code websocket.Code) {
+	if o.mu.TryLock() {
+		defer o.mu.Unlock()
+		o.part(code, "") // the socket is given up: whether that is told does not matter any more
+	}
+}
+
+// part is SendClose for those who hold the lock.
+func (o *sending) part(code websocket.Code, reason string) error {
 	if o.left || o.err != nil {
 		return o.err
 	}

@@ -28,8 +28,9 @@ type socket struct {
 	bye   atomic.Int64 // when we have taken leave; 0: not yet
 	late  atomic.Pointer[stream.Cut]
 
-	settles atomic.Bool                    // somebody is about to pay what is owed
-	told    struct{ received, sent int64 } // messages that were counted
+	sessions []stream.Session               // that let it in
+	settles  atomic.Bool                    // somebody is about to pay what is owed
+	told     struct{ received, sent int64 } // messages that were counted
 
 	mu   sync.Mutex // guards what follows
 	over bool       // nothing may be begun
@@ -37,10 +38,12 @@ type socket struct {
 }
 
 // byePatience is how long a peer has to answer a goodbye, endPatience is how long a server has to end the connection behind
-// that, and lingerMost how many bytes of either are thrown away meanwhile.
+// that, and lingerMost how many bytes of messages are thrown away meanwhile. expiryAhead is how long before the end of its
+// session a client is told of it.
 const (
 	byePatience = 5 * time.Second
 	endPatience = time.Second
+	expiryAhead = 1500 * time.Millisecond // somewhat more than the sweeper's second
 	lingerMost  = 1 << 20
 )
 
@@ -54,6 +57,9 @@ func (s *socket) begin(scope *stream.Scope, node *stream.Node, raw web.Stream, s
 	in.seq = websocket.Sequence{FromClient: client, Deflate: deflate}
 	in.want = 1
 	out.s, out.raw, out.masks, out.deflate = s, raw, !client, deflate
+	if side == telemetry.Client {
+		s.sessions = scope.Sessions()
+	}
 	s.host.Sweeper.Add(&s.swept, s.look)
 	s.stirs()
 }
@@ -71,6 +77,9 @@ func (s *socket) look(now time.Duration) {
 	s.tell()
 	if !s.receiving.waits.Load() { // who is not listened to cannot be said to be silent
 		s.stirs()
+	}
+	if s.bye.Load() == 0 && s.expires() {
+		s.start(s.expire)
 	}
 	quiet, patience := now-time.Duration(s.seen.Load()), s.host.Limits.Ping
 	switch bye := time.Duration(s.bye.Load()); {
@@ -127,6 +136,24 @@ func (s *socket) leave() {
 	s.scope.Closes(telemetry.Gateway, "drain")
 	s.ends(telemetry.Gateway, code, reason)
 	s.SendClose(code, reason)
+}
+
+// expires reports whether a session that let the socket in is about to end. It can be extended until then.
+func (s *socket) expires() bool {
+	for _, session := range s.sessions {
+		if at := session.Expires(); !at.IsZero() && time.Until(at) < expiryAhead {
+			return true
+		}
+	}
+	return false
+}
+
+// expire takes leave because a session ends. Behind its end nothing could be said in order.
+func (s *socket) expire() {
+	const why = "session expired"
+	s.scope.Closes(telemetry.Gateway, why)
+	s.ends(telemetry.Gateway, websocket.Policy, why)
+	s.SendClose(websocket.Policy, why)
 }
 
 // goodbye is what is said by a gateway that ends, or that goes on without the way that a socket has taken.
@@ -193,9 +220,11 @@ func (s *socket) drain(patience time.Duration) {
 	raw := s.receiving.raw
 	late := time.AfterFunc(patience, raw.StopRead)
 	defer late.Stop()
-	for n, ended := 0, s.sending.finish(); ended && n < lingerMost; {
-		m, err := raw.Read(s.few[:])
-		n, ended = n+m, err == nil
+	b := buffers.Get().(*[muchSize]byte)
+	defer buffers.Put(b)
+	for ended := s.sending.finish(); ended; {
+		_, err := raw.Read(b[:])
+		ended = err == nil
 	}
 }
 

@@ -31,12 +31,17 @@ type viewed struct{ to conn.Port }
 
 // ServeSocket is part of Handler. The client is told that the socket is open once the binding reads or writes.
 func (v viewed) ServeSocket(ctx context.Context, r *Request, x Served) error {
-	stream.From(ctx).Below()
+	s := stream.From(ctx)
+	s.Below()
 	c := Bytes(x, r.About)
-	err := v.to.ServeConn(ctx, c, r.about())
-	c.stop()
-	return err
+	c.overdue = func() { s.Cancel(&stream.Cut{By: telemetry.Server, Why: "no goodbye"}) }
+	defer c.stop()
+	return v.to.ServeConn(ctx, c, r.about())
 }
+
+// answerWithin is how long the binding has to end what it writes once the client has taken its leave. Then the client is
+// answered all the same, and that is the end.
+const answerWithin = 5 * time.Second
 
 // about is what is known of who asks.
 func (r *Request) about() *stream.Info {
@@ -131,11 +136,14 @@ type BytesConn struct {
 	about *stream.Info
 	rest  []byte // of the piece that Read has given some of
 
-	answer atomic.Uint32 // the code of the peer's goodbye; 0: it has not taken leave
+	answer  atomic.Uint32 // the code of the peer's goodbye; 0: it has not taken leave
+	overdue func()        // is called if that is not answered in time; nil: nobody minds
 
-	mu    sync.Mutex
-	timer *time.Timer
-	left  bool
+	mu      sync.Mutex // guards what follows
+	timer   *time.Timer
+	left    bool
+	due     *time.Timer   // of the answer; nil before the goodbye
+	dueDone chan struct{} // closed when what that has done is
 }
 
 var _ conn.Giver = (*BytesConn)(nil)
@@ -147,6 +155,7 @@ func (c *BytesConn) Next() ([]byte, error) {
 		switch closed := (*Closed)(nil); {
 		case errors.As(err, &closed):
 			c.answer.Store(uint32(closed.Code))
+			c.expect()
 			return nil, io.EOF
 		case errors.Is(err, ErrStopped):
 			return nil, os.ErrDeadlineExceeded
@@ -211,7 +220,31 @@ func (c *BytesConn) leave(code websocket.Code) error {
 	return c.x.SendClose(code, "")
 }
 
-func (c *BytesConn) stop() { c.SetReadDeadline(time.Time{}) }
+// expect answers the peer's goodbye in time.
+func (c *BytesConn) expect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.overdue == nil || c.due != nil {
+		return
+	}
+	c.dueDone = make(chan struct{})
+	c.due = time.AfterFunc(answerWithin, func() {
+		defer close(c.dueDone)
+		c.CloseWrite()
+		c.overdue()
+	})
+}
+
+// stop ends what goes by the clock.
+func (c *BytesConn) stop() {
+	c.SetReadDeadline(time.Time{})
+	c.mu.Lock()
+	due := c.due
+	c.mu.Unlock()
+	if due != nil && !due.Stop() {
+		<-c.dueDone
+	}
+}
 
 // SetDeadline sets the read deadline: writing ends with the socket.
 func (c *BytesConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }

@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/ws"
 	"gozilla/stream/ws/wstest"
+	"gozilla/telemetry"
 	"gozilla/wire/websocket"
 )
 
@@ -218,4 +220,32 @@ func TestBytesServed(t *testing.T) {
 	}
 	y.SendClose(websocket.GoingAway, "")
 	leaves(t, y, websocket.GoingAway)
+}
+
+// TestBytesOverdue is a binding that goes on writing, or does nothing, behind the client's goodbye: that is answered in time.
+func TestBytesOverdue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var served error
+		over := make(chan struct{})
+		port := ws.Viewed(conn.Serving(server(func(ctx context.Context, c conn.Conn) error {
+			defer close(over)
+			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("it reads %v", err)
+			}
+			<-ctx.Done()
+			served = context.Cause(ctx)
+			return served
+		})))
+		y, _ := opened(t, ws.Serving(wstest.Func(port.ServeSocket)))
+		began := time.Now()
+		y.SendClose(3000, "")
+		leaves(t, y, 3000)
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it is answered after %v", took)
+		}
+		<-over
+		if cut := (*stream.Cut)(nil); !errors.As(served, &cut) || cut.Why != "no goodbye" || cut.By != telemetry.Server {
+			t.Errorf("it ends by %v", served)
+		}
+	})
 }
