@@ -9,6 +9,7 @@ import (
 const (
 	glance = 50 * time.Millisecond  // how often
 	calm   = 250 * time.Millisecond // how long it must have been the same if nobody knows whether it is being written
+	held   = time.Second            // and if somebody has it open to write to it, who may just have no time to do so
 )
 
 // A File is one file, of which is told when it was written, within a fraction of a second. It is used like this:
@@ -28,7 +29,7 @@ type File struct {
 func Of(name string) *File { return &File{name: name, read: sign(name)} }
 
 // Await waits until the file is not what it was when Await returned last, and can be read: whoever writes to it has
-// closed it, or it has been the same for a quarter of a second. So a file is not read that is half written, and one that is
+// closed it, or it has been the same for a quarter of a second, or for one if somebody has it open for writing. So a file is not read that is half written, and one that is
 // written again and again is. The error is that of ctx.
 func (f *File) Await(ctx context.Context) error {
 	return f.await(ctx, func(now *signature) bool { return !now.same(&f.read) })
@@ -45,7 +46,7 @@ func (f *File) await(ctx context.Context, wanted func(*signature) bool) error {
 	last := sign(f.name)
 	since := time.Now()
 	for {
-		if wanted(&last) && (isClosed(f.name, &last) || time.Since(since) >= calm) {
+		if wanted(&last) && time.Since(since) >= rest(f.name, &last) {
 			f.read = last
 			return nil
 		}
@@ -66,5 +67,16 @@ func (f *File) Same() bool {
 	return now.same(&f.read)
 }
 
-// isClosed reports whether it is known that nobody is writing to a file. One that is not there may be about to come.
-func isClosed(name string, now *signature) bool { return now.info != nil && hasNoWriter(name) }
+// rest is how long a file must have been the same to be read. One that is not there may be about to come.
+func rest(name string, now *signature) time.Duration {
+	if now.info == nil {
+		return calm
+	}
+	switch written, known := hasWriter(name); {
+	case !known:
+		return calm
+	case written:
+		return held
+	}
+	return 0
+}

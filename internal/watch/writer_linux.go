@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasNoWriter reports whether nobody has a file open for writing. The system tells that who asks for a lease to read it,
-// which is given back at once: only the owner may, and not all file systems can, so that false may mean anything.
-func hasNoWriter(name string) bool {
+// hasWriter reports whether somebody has a file open for writing, and whether that is known. The system tells that who asks
+// for a lease to read it, which is given back at once: only the owner may, and not all file systems can.
+func hasWriter(name string) (written, known bool) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer f.Close() // and with it the lease
 	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
-	return err == nil
+	return err == unix.EAGAIN, err == nil || err == unix.EAGAIN
 }

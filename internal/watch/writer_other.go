@@ -2,5 +2,5 @@
 
 package watch
 
-// hasNoWriter reports whether nobody has a file open for writing, which this system does not tell.
-func hasNoWriter(string) bool { return false }
+// hasWriter reports whether somebody has a file open for writing, which this system does not tell.
+func hasWriter(string) (written, known bool) { return false, false }
