@@ -44,7 +44,7 @@ func TestFile(t *testing.T) {
 			t.Errorf("another file is told after %v", took)
 		}
 		d.must(os.Remove(f.name))
-		if took := told(t, f); took < held || took > held+2*glance {
+		if took := told(t, f); took < calm || took > 2*calm {
 			t.Errorf("that it is gone is told after %v", took)
 		}
 		untold(t, f)
