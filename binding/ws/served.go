@@ -113,9 +113,8 @@ func (y *served) SendClose(code websocket.Code, reason string) error {
 	if err := y.open(); err != nil {
 		return err
 	}
-	by := telemetry.Server
 	if y.closed() == nil { // else the client was first, as is known
-		y.ends(by, code, reason)
+		y.ends(telemetry.Server, code, reason)
 	}
 	return y.sending.SendClose(code, reason)
 }
