@@ -306,12 +306,17 @@ func TestExpiry(t *testing.T) {
 // socket ends in order.
 func TestExpiryIsTold(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		p, scope := r.client(echoes)
-		scope.Admit("guard", session{time.Now().Add(10 * time.Second)})
+		admitted := make(chan struct{})
+		p, scope := r.client(func(q *ws.Request, x ws.Served) error {
+			<-admitted
+			return echoes(q, x)
+		})
 		began := time.Now()
+		scope.Admit("guard", session{began.Add(10 * time.Second)})
+		close(admitted)
 		p.shaken()
 		p.leaves(1008)
-		if took := time.Since(began); took < 8*time.Second || took > 10*time.Second {
+		if took := time.Since(began); took < 8*time.Second || took >= 10*time.Second {
 			t.Errorf("it is told after %v", took)
 		}
 		p.say(0, frame{op: bye, data: closing(1008, "")})
