@@ -294,6 +294,8 @@ func TestExpiry(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		p, scope := r.client(echoes)
 		p.shaken()
+		p.say(0, frame{op: text, data: "open"})
+		p.wants(int(text), "open") // so that the socket knows of no session
 		began := time.Now()
 		scope.Admit("guard", session{time.Now().Add(10 * time.Second)})
 		p.leaves(1008)
