@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// patience is how long anything may take before a test gives up.
-const patience = 20 * time.Second
+// patience is how long anything may take before a test gives up: machines stand still for seconds.
+const patience = time.Minute
 
 // A gateway is a gozilla that runs as a process of its own.
 type gateway struct {

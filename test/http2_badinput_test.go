@@ -380,7 +380,7 @@ func TestHTTP2Prefaces(t *testing.T) {
 	b := stuck(t)
 	clear, secure, only := freePort(t), freePort(t), freePort(t)
 	s := newStage(t)
-	g := h2Gateway(t, clear, setting{stage: s, server: "exit: out", client: speaks("http/1.1"), end: b.port, args: limit("headtime", "500ms"), more: fmt.Sprintf(
+	g := h2Gateway(t, clear, setting{stage: s, server: "exit: out", client: speaks("http/1.1"), end: b.port, args: limit("headtime", "2s"), more: fmt.Sprintf(
 		"  secure: { type: tcp, kind: server, options: { host: 127.0.0.1, port: %d }, exit: tls }\n"+
 			"  tls: { type: tls, kind: server, vault: safe, options: { keys: [ localhost ], alpn: [ h2, http/1.1 ] }, exit: in }\n"+
 			"  only: { type: tcp, kind: server, options: { host: 127.0.0.1, port: %d }, exit: two }\n"+

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/summerwind/h2spec/config"
 	"github.com/summerwind/h2spec/generic"
@@ -32,7 +31,7 @@ func TestH2Spec(t *testing.T) {
 			port := freePort(t)
 			g := h2Gateway(t, port, setting{tls: c.tls, server: speaks("h2") + "\nexit: out", client: speaks(c.versions), end: b.port})
 			with := func() *config.Config {
-				return &config.Config{Host: "127.0.0.1", Port: port, Path: "/", Timeout: 3 * time.Second, MaxHeaderLen: 4000, Strict: true, TLS: c.tls, Insecure: true}
+				return &config.Config{Host: "127.0.0.1", Port: port, Path: "/", Timeout: patience, MaxHeaderLen: 4000, Strict: true, TLS: c.tls, Insecure: true}
 			}
 			t.Run("cases", func(t *testing.T) {
 				for _, group := range []*spec.TestGroup{generic.Spec(), http2.Spec(), hpack.Spec()} {

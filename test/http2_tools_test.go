@@ -87,7 +87,6 @@ func TestNghttp(t *testing.T) {
 
 // TestH2Load has h2load ask thousands of times; each answer is a good one.
 func TestH2Load(t *testing.T) {
-	t.Parallel()
 	need(t, "h2load", "nghttp2-client")
 	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

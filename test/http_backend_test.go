@@ -115,7 +115,7 @@ func TestHTTPPoolFull(t *testing.T) {
 		io.WriteString(w, r.URL.Path)
 	})
 	port := freePort(t)
-	g := start(t, hosting(port, b.port, "exit: out"), append(limit("pool", 2), append(limit("dial", "500ms"), append(limit("waiting", 3), "--records")...)...)...)
+	g := start(t, hosting(port, b.port, "exit: out"), append(limit("pool", 2), append(limit("dial", "2s"), append(limit("waiting", 3), "--records")...)...)...)
 	var slow []*caller
 	for range 2 {
 		slow = append(slow, call(t, port).says("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"))

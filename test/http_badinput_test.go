@@ -135,7 +135,7 @@ func TestHTTPSlowServers(t *testing.T) {
 			io.Copy(io.Discard, r)
 		}
 	})
-	g := start(t, hosting(port, end, "exit: out"), append(limit("answer", "300ms"), append(limit("body", "300ms"), "--records")...)...)
+	g := start(t, hosting(port, end, "exit: out"), append(limit("answer", "2s"), append(limit("body", "300ms"), "--records")...)...)
 	c := call(t, port)
 	within(t, "504", 5*time.Second, func() { c.asks(plainGet, 504) })
 	g.exchange(t, `http.status=504 .*by=server reason="no answer"`)
@@ -160,7 +160,7 @@ func TestHTTPSlowClients(t *testing.T) {
 		w.Write(make([]byte, 64<<20))
 	})
 	g := start(t, hosting(port, big.port, "routes: [ { when: [ { headers: { ':path': /echo } } ], exit: echo } ]\nexit: out"),
-		append(limit("headtime", "300ms"), append(limit("body", "300ms"), append(limit("idle", "400ms"), "--records")...)...)...)
+		append(limit("headtime", "2s"), append(limit("body", "2s"), append(limit("idle", "3s"), "--records")...)...)...)
 	t.Run("clients", func(t *testing.T) {
 		for _, c := range []struct{ name, says, status, record string }{
 			{"head", "POST / HTTP/1.1\r\nHost: a\r\nX-", "408", `http.status=408 .*by=client reason="slow head"`},
@@ -366,7 +366,7 @@ func TestHTTPSmuggling(t *testing.T) {
 	nginx(t, fmt.Sprintf("http { access_log off; server { listen 127.0.0.1:%d; location / { return 200 $request_uri; } location /admin { return 200 secret; } } }", end), end)
 	g := start(t, hosting(port, end, `options: { versions: [ http/1.1 ] }
 routes: [ { when: [ { headers: { ":path": /admin* } } ], exit: echo } ]
-exit: out`), append(limit("body", "300ms"), limit("headtime", "300ms")...)...)
+exit: out`), append(limit("body", "2s"), limit("headtime", "2s")...)...)
 	healthy := call(t, port)
 	ask := func() {
 		t.Helper()

@@ -89,7 +89,7 @@ func TestHTTPEndlessInterim(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	g := start(t, hosting(port, end, "exit: out"), append(limit("answer", "500ms"), "--records")...)
+	g := start(t, hosting(port, end, "exit: out"), append(limit("answer", "2s"), "--records")...)
 	c := call(t, port).says(plainGet)
 	within(t, "the end", 8*time.Second, func() {
 		for {

@@ -15,7 +15,6 @@ import (
 // TestSlowHTTPTest has slowhttptest keep as many connections as it can. All of them are cut in time, others are served
 // meanwhile, and it costs little memory.
 func TestSlowHTTPTest(t *testing.T) {
-	t.Parallel()
 	tool := need(t, "slowhttptest", "slowhttptest")
 	const connections = 100
 	for _, c := range []struct{ name, args, record string }{
