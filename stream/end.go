@@ -16,6 +16,18 @@ import (
 // and ends with FIN, raw TCP with RST.
 var ErrDrained = errors.New("drained")
 
+// Ended is how the stream that ctx is the life of has ended, err being what was returned by who served it: if it was cancelled
+// then for the reason that was given, not for the deadline that brought it about. Who was told of that, was told.
+func Ended(ctx context.Context, err error) error {
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case errors.As(err, new(*Told)):
+		return &Told{Err: context.Cause(ctx)}
+	}
+	return context.Cause(ctx)
+}
+
 // Reason says why a binding did not take a stream. Each protocol has a table from reasons to its own answers.
 type Reason string
 

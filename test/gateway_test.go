@@ -21,6 +21,15 @@ import (
 // patience is how long anything may take before a test gives up: machines stand still for seconds.
 const patience = time.Minute
 
+// lenient is how long what should take d may take: more where races are looked for, since that is slow itself, and has not the
+// machine for itself.
+func lenient(d time.Duration) time.Duration {
+	if raced {
+		d *= 4
+	}
+	return d
+}
+
 // A gateway is a gozilla that runs as a process of its own.
 type gateway struct {
 	t              testing.TB

@@ -133,7 +133,9 @@ func (y *served) finish(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-		y.sending.SendClose(parting(y.host, err))
+		if y.sending.SendClose(parting(y.host, err)) == nil {
+			err = &stream.Told{Err: err}
+		}
 		return err
 	case errors.As(y.receiving.err, &fault): // which the client was told
 		err = y.receiving.err

@@ -23,14 +23,14 @@ func Echo(ctx context.Context, c Conn) error {
 			return e.Finish()
 		}
 		if err != nil {
-			return verdict(ctx, err)
+			return stream.Ended(ctx, err)
 		}
 		n := len(b)
 		flow.Received(n)
 		err = e.Send(b)
 		e.Release()
 		if err != nil {
-			return verdict(ctx, err)
+			return stream.Ended(ctx, err)
 		}
 		flow.Sent(n)
 	}

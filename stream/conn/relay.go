@@ -58,7 +58,7 @@ func (r *relaying) run() error {
 func (r *relaying) over() error {
 	r.a.Leave()
 	r.b.Leave()
-	err := verdict(r.ctx, r.err)
+	err := stream.Ended(r.ctx, r.err)
 	switch {
 	case !r.owned:
 	case err != nil:

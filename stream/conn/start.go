@@ -45,7 +45,7 @@ func (e *ending) finish() {
 		e.err = e.scope.Fault(fault)
 	}
 	e.disarm()
-	e.scope.End(verdict(e.scope, e.err))
+	e.scope.End(stream.Ended(e.scope, e.err))
 }
 
 // arm makes the end of ctx end what is read from and written to c.
@@ -54,13 +54,4 @@ func arm(ctx context.Context, c net.Conn) (disarm func() bool) {
 		c.SetReadDeadline(past)
 		c.SetWriteDeadline(time.Now().Add(grace))
 	})
-}
-
-// verdict is how a stream ended: if it was cancelled, then for the reason that was given, not for the deadline that
-// brought it about.
-func verdict(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }

@@ -344,26 +344,30 @@ func (t *Transport) unsent(err error) error {
 	return t.cut(err)
 }
 
-// Linger ends what is sent and takes what still comes, not much of it and for as long as the peer takes what it was sent: closing
-// a socket that has unread bytes, or gets some later, resets it (RFC 9112, section 9.6).
+// Linger ends what is sent and drops what still comes, until the peer has ended that, or has taken nothing of what it was sent
+// for 2 s: closing a socket that has unread bytes, or gets some later, resets it (RFC 9112, section 9.6). Once ctx was
+// cancelled there is a second for all of it.
 func (t *Transport) Linger(ctx context.Context) {
-	const most, patience = 1 << 20, 2 * time.Second
+	const patience = 2 * time.Second
 	if t.Finish() != nil {
 		return
 	}
 	t.readLate.Store(false)
-	left, until := t.pending(), time.Now().Add(patience)
-	for n := 0; n < most && time.Until(until) > 0; n += len(t.Buffered()) {
+	left, until, last := t.pending(), time.Now().Add(patience), false
+	for time.Until(until) > 0 {
 		t.r, t.w = 0, 0
 		t.Free()
-		if ctx.Err() == nil && !t.over.Load() {
+		if ctx.Err() != nil && !last {
+			until, last = time.Now().Add(grace), true
+		}
+		if !t.over.Load() {
 			t.SetReadDeadline(until)
 		}
 		err := t.Fill()
-		if now := t.pending(); now < left {
+		if now := t.pending(); now < left && !last {
 			left, until = now, time.Now().Add(patience)
 		}
-		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || t.over.Load()) {
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || t.over.Load()) {
 			return
 		}
 	}

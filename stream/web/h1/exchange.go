@@ -2,7 +2,6 @@ package h1
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -247,7 +246,8 @@ func (x *exchange) finish(err error) error {
 		}
 	}
 	if err != nil && x.scope.Err() != nil {
-		err, told = context.Cause(x.scope), false
+		err, told = stream.Ended(x.scope, err), false
+		x.v.lingers = x.tunnel.Load() && errors.As(err, new(*stream.Told)) // so that it is read
 	}
 	if err == nil || told {
 		if end := x.out.End(nil); end != nil {

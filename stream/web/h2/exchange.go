@@ -27,6 +27,7 @@ type exchange struct {
 	facts   facts.Facts
 
 	protocol  bool      // the client wants to speak another one
+	switched  bool      // it does speak it, or is a tunnel
 	asked     bool      // for the body of a client that waits to be
 	waits     bool      // the goroutine waits for an exchange
 	cancelled bool      // when it was looked at last
@@ -80,7 +81,7 @@ func (x *exchange) start(v *serving, id uint32) {
 	x.req.About = v.about
 	x.facts.Begin(&x.req, "HTTP/2", nil)
 	x.fields = x.req.Header // which may have grown
-	x.asked, x.cancelled = false, false
+	x.switched, x.asked, x.cancelled = false, false, false
 	v.serves++
 	x.in.ready = nil
 	if x.req.Continue {
@@ -227,7 +228,7 @@ func (x *exchange) Respond(r *web.Response) error {
 	if !switches {
 		x.out.left = r.Length
 	}
-	if switches {
+	if x.switched = switches; switches {
 		x.in.left, x.in.patience = -1, 0
 	}
 	v.mu.Unlock()
@@ -298,7 +299,10 @@ func (x *exchange) finish(err error) error {
 		}
 	}
 	if err != nil && x.scope.Err() != nil {
-		err, told = context.Cause(x.scope), false
+		err, told = stream.Ended(x.scope, err), false
+	}
+	if x.switched && errors.As(err, new(*stream.Told)) { // in the words of the protocol that it has switched to
+		told = true
 	}
 	if err == nil || told {
 		if end := x.lane.End(nil); end != nil {
@@ -316,6 +320,7 @@ func (x *exchange) finish(err error) error {
 	if err == nil {
 		v.whole()
 	}
+	v.said = v.said || told && x.switched && x.scope.Err() != nil
 	x.lane.end()
 	if len(v.lanes) == 0 {
 		v.rests()

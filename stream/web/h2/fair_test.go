@@ -2,6 +2,7 @@ package h2_test
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"gozilla/stream/web"
@@ -86,27 +87,32 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestOvertaking is a small answer next to big ones that are not read: it waits for no more than what was gathered.
+// TestOvertaking is a small answer next to big ones that are not read: it waits for no more than what was gathered. More comes
+// while its goroutine is not given a processor, so the best of some counts.
 func TestOvertaking(t *testing.T) {
 	r := &rig{t, webtest.NewHost()}
 	r.rests()
 	h := r.greeted(r.pipes(server(endless)), wide)
 	h.say(window(0, 1<<30), get(1, "/endless"), get(3, "/endless"))
 	h.await(wire.Data)
-	h.say(get(5, "/"))
-	n := 0
-	for {
-		f, err := h.next()
-		if err != nil {
-			t.Fatal(err)
+	least := math.MaxInt
+	for id := uint32(5); id < 15 && least > 1<<20; id += 2 {
+		h.say(get(id, "/"))
+		n := 0
+		for {
+			f, err := h.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Stream == id && f.Flags&wire.EndStream != 0 {
+				break
+			}
+			n += f.Size
 		}
-		if f.Stream == 5 && f.Flags&wire.EndStream != 0 {
-			break
-		}
-		n += f.Size
+		least = min(least, n)
 	}
-	if n > 1<<20 {
-		t.Errorf("%d bytes came before it", n)
+	if least > 1<<20 {
+		t.Errorf("%d bytes came before it", least)
 	}
 	h.Close()
 }

@@ -60,6 +60,7 @@ type serving struct {
 	parted  bool      // the client was told which stream is the last
 	serves  int       // exchanges whose goroutines are at work
 	empty   sync.Cond // there is none
+	said    bool      // one of them has told its client, in its own words, that it was cancelled
 
 	idle  []*exchange // that wait for something to do
 	least int         // how many have, since they were looked at last
@@ -117,7 +118,7 @@ func (v *serving) over(err error) error {
 	told := false
 	switch {
 	case v.scope.Err() != nil:
-		v.lose(context.Cause(v.scope))
+		told = v.farewell(context.Cause(v.scope))
 	case v.fault != nil:
 		told = true // if it can be
 	case v.parted && len(v.lanes) == 0:
@@ -159,6 +160,32 @@ func (v *serving) over(err error) error {
 	v.t.Linger(v.scope)
 	v.mu.Lock()
 	return &stream.Told{Err: v.fault}
+}
+
+// farewell ends a connection that was cancelled. Exchanges that have words of their own for that, as WebSockets do, have a second
+// to say them; it reports whether one did. The lock is held.
+func (v *serving) farewell(cause error) bool {
+	for _, l := range v.lanes {
+		if l.in.err == nil {
+			l.in.err = cause
+			l.in.wake.Signal()
+		}
+	}
+	late := time.AfterFunc(time.Second, func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.lose(cause)
+		v.empty.Broadcast()
+	})
+	defer late.Stop()
+	v.quit = true // it is for those only that go on
+	for v.serves > 0 && v.fault == nil {
+		v.empty.Wait()
+	}
+	v.goodbye(v.last, wire.NoError, "")
+	v.flush()
+	v.lose(cause)
+	return v.said
 }
 
 // patience is for how long the connection may be without a stream.
