@@ -15,6 +15,13 @@ func (s *Scope) SetRecord(f func(*telemetry.Record)) {
 	s.mu.Unlock()
 }
 
+// SetInfo notes whom the stream is between, for its record. Unlike SetRecord it costs no memory.
+func (s *Scope) SetInfo(about *Info) {
+	s.mu.Lock()
+	s.about = about
+	s.mu.Unlock()
+}
+
 // records are those of scopes that have ended: a scope needs one for a moment at its end, and few do before.
 var records = sync.Pool{New: func() any { return &telemetry.Record{} }}
 
@@ -71,6 +78,12 @@ func (s *Scope) describe(r *telemetry.Record, took time.Duration) {
 	}
 	if s.parent != nil {
 		r.Connection = s.parent.id
+	}
+	if s.about != nil && !r.Source.IsValid() {
+		r.Source = s.about.Source.AddrPort()
+	}
+	if s.about != nil && !r.Dest.IsValid() {
+		r.Dest = s.about.Dest.AddrPort()
 	}
 	r.ID, r.Start, r.Duration = s.id, s.start, took
 	r.Received, r.Sent = s.received.Load(), s.sent.Load()

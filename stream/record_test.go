@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -104,5 +105,21 @@ func TestARecordIsACopy(t *testing.T) {
 	rec.Path[0].Binding = "changed"
 	if got := s.Record().Path[0].Binding; got != "test:north" {
 		t.Errorf("the path begins at %s", got)
+	}
+}
+
+// TestInfo is whom a stream is between: what a binding notes in its record counts for more.
+func TestInfo(t *testing.T) {
+	r := newRig(t)
+	s := r.arrive()
+	a, b, c := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("10.0.0.2:2"), netip.MustParseAddrPort("10.0.0.3:3")
+	s.SetInfo(&stream.Info{Source: stream.Addr{IP: a.Addr(), Port: a.Port()}, Dest: stream.Addr{IP: b.Addr(), Port: b.Port()}})
+	if have := s.Record(); have.Source != a || have.Dest != b {
+		t.Errorf("from %v to %v", have.Source, have.Dest)
+	}
+	s.SetRecord(func(r *telemetry.Record) { r.Source = c })
+	s.End(nil)
+	if have := r.last(t); have.Source != c || have.Dest != b {
+		t.Errorf("from %v to %v", have.Source, have.Dest)
 	}
 }

@@ -34,6 +34,7 @@ type Scope struct {
 	flows    bool // a Flow counts the bytes of the record
 	labelled bool // a binding on the path has metrics with attributes
 	sessions []admitted
+	about    *Info             // nil if not known
 	children []*Scope          // exchanges that are going on; see reach.go
 	record   *telemetry.Record // what SetRecord and Closes have said so far; nil while that is nothing
 }
@@ -150,7 +151,7 @@ func (s *Scope) renew() {
 	reset(&s.received)
 	reset(&s.sent)
 	s.path, s.onEnd, s.onLeave, s.sessions = s.path[:0], s.onEnd[:0], s.onLeave[:0], s.sessions[:0]
-	s.leaving, s.flows, s.labelled, s.trace = false, false, false, nil
+	s.leaving, s.flows, s.labelled, s.trace, s.about = false, false, false, nil, nil
 	s.ended.Store(false)
 }
 

@@ -34,9 +34,7 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 func (s *server) accept(scope *stream.Scope, c *net.TCPConn) {
 	about := &stream.Info{Source: stream.AddrOf(c.RemoteAddr()), Dest: stream.AddrOf(c.LocalAddr())}
 	about.Local = about.Dest.AddrPort()
-	scope.SetRecord(func(r *telemetry.Record) {
-		r.Source, r.Dest = about.Source.AddrPort(), about.Dest.AddrPort()
-	})
+	scope.SetInfo(about)
 	if s.socket.Idle > 0 {
 		scope.EndIdle(s.socket.Idle)
 	}
