@@ -145,7 +145,7 @@ func TestHTTPTokens(t *testing.T) {
 		})
 	}
 	for _, ask := range []*http.Request{
-		request(t, "POST", port, "/?access_token="+good, "Hello"),
+		request(t, "POST", port, "/?a=b&access_token="+good+"&c=d", "Hello", "Referer: http://a/?access_token="+good),
 		request(t, "POST", port, "/", "Hello", "Cookie: a=b; token="+good+"; c=d"),
 		request(t, "POST", port, "/public", "Hello"),
 		request(t, "POST", port, "/public", "Hello", "Authorization: Bearer none"),
@@ -155,7 +155,16 @@ func TestHTTPTokens(t *testing.T) {
 		}
 	}
 	g.exchange(t, `identity=alice .*http\.status=200|http\.status=200 .*identity=alice`)
+	g.exchange(t, `http\.path="/\?a=b&access_token=\*\*\*&c=d"`)
+	for _, format := range []string{"text", "json", "combined"} {
+		if _, out, _ := run(t, g.dir, "logs", "--records", "--format", format); strings.Contains(out, good) || !strings.Contains(out, "access_token=***") {
+			t.Errorf("records show a token, or no query:\n%s", out)
+		}
+	}
 	g.terminate()
+	if strings.Contains(g.stderr.String(), good) {
+		t.Error("a token is shown")
+	}
 }
 
 // A session ends with its token, and an exchange with its session.

@@ -14,6 +14,7 @@ import (
 	"gozilla/guard"
 	"gozilla/stream"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 )
 
@@ -302,6 +303,19 @@ func newAsker(b *binding.Builder, all map[guard.Ref]Authorization) *asker {
 		return a
 	}
 	return nil
+}
+
+// secrets are the parameters of queries in which credentials are looked for. a may be nil.
+func (a *asker) secrets() (names facts.Secrets) {
+	if a == nil {
+		return nil
+	}
+	for i := range a.from.places {
+		if p := &a.from.places[i]; p.in == inQuery {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 // ask has the guard look at the credentials of a request, and admits the session that it gives. The error is a

@@ -42,8 +42,8 @@ func newServer(b *binding.Builder, c *Server) (*server, error) {
 		return nil, err
 	}
 	s.via = string(o.Via)
-	s.http2 = h2.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
-	s.http1 = h1.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken}
+	s.http2 = h2.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken, Secrets: s.asker.secrets()}
+	s.http1 = h1.Server{Node: b.Node, Handler: s, Name: string(o.Server), Broken: s.broken, Secrets: s.http2.Secrets}
 	if s.versions.http2 {
 		s.http1.Next = &s.http2
 	}

@@ -110,14 +110,48 @@ func (f *Facts) Begin(r *web.Request, version string, room []byte) {
 // End forgets them.
 func (f *Facts) End() { *f = Facts{} }
 
-// Note makes the record tell of the request as it came, and of what became of it.
-func (f *Facts) Note(s *stream.Scope, about *stream.Info) {
+// Secrets are the parameters of queries that carry credentials. No record shows their values.
+type Secrets []string
+
+// hide is the path without the values of secrets; it can be a whole address, too.
+func (s Secrets) hide(path string) string {
+	if len(s) == 0 {
+		return path
+	}
+	query := strings.IndexByte(path, '?')
+	if query < 0 {
+		return path
+	}
+	var b strings.Builder
+	shown := 0 // of path, in b
+	for at := query + 1; at <= len(path); {
+		end := len(path)
+		if n := strings.IndexAny(path[at:], "&#"); n >= 0 {
+			end = at + n
+		}
+		if name, value, ok := strings.Cut(path[at:end], "="); ok && value != "" && slices.Contains(s, name) {
+			b.WriteString(path[shown : end-len(value)])
+			b.WriteString("***")
+			shown = end
+		}
+		at = end + 1
+	}
+	if shown == 0 {
+		return path
+	}
+	b.WriteString(path[shown:])
+	return b.String()
+}
+
+// Note makes the record tell of the request as it came, but for secrets, and of what became of it.
+func (f *Facts) Note(s *stream.Scope, about *stream.Info, secrets Secrets) {
+	path, referer := secrets.hide(f.Path), secrets.hide(f.referer)
 	s.SetRecord(func(r *telemetry.Record) {
 		r.Source, r.Dest = about.Source.AddrPort(), about.Dest.AddrPort()
 		r.Authority = kept(f.Authority)
 		r.HTTP = telemetry.HTTP{
-			Method: kept(f.Method), Scheme: f.Scheme, Path: kept(f.Path), Version: f.Version, Status: f.Status,
-			Referer: kept(f.referer), Agent: kept(f.agent), Trace: kept(f.trace),
+			Method: kept(f.Method), Scheme: f.Scheme, Path: kept(path), Version: f.Version, Status: f.Status,
+			Referer: kept(referer), Agent: kept(f.agent), Trace: kept(f.trace),
 		}
 		if secure := about.Secure; secure != nil {
 			if r.TLS = secure.Version; r.Identity == "" {

@@ -109,7 +109,7 @@ func (x *exchange) serve() bool {
 	err = x.finish(err)
 	v.ends()
 	x.tell()
-	x.facts.Note(x.scope, v.about)
+	x.facts.Note(x.scope, v.about, v.Secrets)
 	x.facts.Label(x.scope, &x.req, nil)
 	x.scope.End(err)
 	return x.keep

@@ -22,6 +22,8 @@ type Server struct {
 	Node    *stream.Node // the binding whose server it is
 	Handler web.Handler
 	Name    string // what the header server says where a response has none; "" for nothing
+	// Secrets are not shown by records.
+	Secrets facts.Secrets
 	// Broken is told of a client that broke the rules; it may be nil.
 	Broken func(*stream.Scope, error)
 	// Next goes on with connections in the clear whose clients want to speak HTTP/2; nil: nobody does.

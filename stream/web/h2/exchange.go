@@ -119,7 +119,7 @@ func (x *exchange) serve() {
 	}
 	err = x.finish(err)
 	x.tell()
-	x.facts.Note(x.scope, v.about)
+	x.facts.Note(x.scope, v.about, v.Secrets)
 	x.facts.Label(x.scope, &x.req, nil)
 	x.scope.End(err)
 	x.facts.End()

@@ -10,6 +10,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/stream/web/facts"
 	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 	"gozilla/wire/http1"
@@ -20,6 +21,8 @@ type Server struct {
 	Node    *stream.Node // the binding whose server it is
 	Handler web.Handler
 	Name    string // what the header server says where a response has none; "" for nothing
+	// Secrets are not shown by records.
+	Secrets facts.Secrets
 	// Broken is told of a client that broke the rules; it may be nil.
 	Broken func(*stream.Scope, error)
 }
