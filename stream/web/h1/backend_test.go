@@ -62,9 +62,9 @@ func answers(s string) script {
 }
 
 // relay is a server in front of a backend.
-func (r *rig) relay(of func(*rig, conn.Server) dial, s script) (dial, *pool) {
-	back := r.pool(of(r, r.backend(s)))
-	return of(r, &h1.Server{Node: node("front"), Handler: web.Dialing(back), Name: "S"}), back
+func (r *rig) relay(of func(*webtest.Rig, conn.Server) dial, s script) (dial, *pool) {
+	back := r.pool(of(r.Rig, r.backend(s)))
+	return of(r.Rig, &h1.Server{Node: node("front"), Handler: web.Dialing(back), Name: "S"}), back
 }
 
 func bad(status int, reason, more string) string {
@@ -133,11 +133,11 @@ func TestBackends(t *testing.T) {
 		{"HTTP/1.0", once("HTTP/1.0 200 OK\n\nall of it"),
 			"HTTP/1.1 200 OK\ntransfer-encoding: chunked\ndate: D\nserver: S\n\n9\nall of it\n0\n\n", false},
 	} {
-		for _, o := range over {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
+		for _, o := range webtest.Over {
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				r := &rig{t, webtest.NewHost()}
-				d, back := r.relay(o.of, c.s)
+				r := newRig(t)
+				d, back := r.relay(o.Of, c.s)
 				cl := r.client(d)
 				cl.say("GET / HTTP/1.1\n" + host + "\n")
 				cl.hear(c.hear)
@@ -159,9 +159,9 @@ func TestBackends(t *testing.T) {
 
 // TestRefusedDial is a server that cannot be reached.
 func TestRefusedDial(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
+	r := newRig(t)
 	back := r.pool(func() (conn.Conn, error) { return nil, net.ErrClosed })
-	c := r.client(r.pipes(&h1.Server{Node: node("front"), Handler: web.Dialing(back), Name: "S"}))
+	c := r.client(r.Pipes(&h1.Server{Node: node("front"), Handler: web.Dialing(back), Name: "S"}))
 	c.say("POST / HTTP/1.1\n" + host + "content-length: 3\n\nabcGET / HTTP/1.1\n" + host + "\n")
 	c.hear(bad(503, "Service Unavailable", "retry-after: 0\n") + bad(503, "Service Unavailable", "retry-after: 0\n"))
 	c.Close()
@@ -170,9 +170,9 @@ func TestRefusedDial(t *testing.T) {
 
 // TestRequests is what is written to a server.
 func TestRequests(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
+	r := newRig(t)
 	got := make(chan string, 10)
-	p := r.pool(r.pipes(r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
+	p := r.pool(r.Pipes(r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
 		for {
 			head := request(in)
 			if head == "" {
@@ -182,7 +182,7 @@ func TestRequests(t *testing.T) {
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 0\n\n")
 		}
 	})))
-	s := stream.Begin(r.context(), node("test"))
+	s := stream.Begin(r.Context(), node("test"))
 	for _, c := range []struct {
 		q    web.Request
 		want string
@@ -273,11 +273,11 @@ func TestRetry(t *testing.T) {
 		{"PUT with a body", stale(closes, false), "PUT / HTTP/1.1\n" + host + "content-length: 3\n\nabc", bad(503, "Service Unavailable", "retry-after: 0\n"), 1},
 		{"after a byte", stale(func(c conn.Conn) { say(c, "H") }, false), "GET / HTTP/1.1\n" + host + "\n", bad(503, "Service Unavailable", "retry-after: 0\n"), 1},
 	} {
-		for _, o := range over {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
+		for _, o := range webtest.Over {
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				r := &rig{t, webtest.NewHost()}
-				d, back := r.relay(o.of, c.s)
+				r := newRig(t)
+				d, back := r.relay(o.Of, c.s)
 				cl := r.client(d)
 				cl.say("GET / HTTP/1.1\n" + host + "\n")
 				cl.hear(ok("ok"))
@@ -297,10 +297,10 @@ func TestRetry(t *testing.T) {
 // TestStale is a request that may not be sent twice, and a server that has closed the connection before it comes.
 func TestStale(t *testing.T) {
 	t.Parallel()
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
+	for _, o := range webtest.Over {
+		r := newRig(t)
 		closed := make(chan struct{})
-		d, back := r.relay(o.of, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay(o.Of, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			io.ReadFull(in, make([]byte, 3*(n-1)))
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 2\n\nok")
@@ -332,8 +332,8 @@ func TestHalfClosed(t *testing.T) {
 	for _, c := range []struct{ second, hear string }{
 		{"GET / HTTP/1.1\n" + host + "\n", ok("ok")},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		d, back := r.relay((*rig).tcp, func(c conn.Conn, in *bufio.Reader, n int) {
+		r := newRig(t)
+		d, back := r.relay((*webtest.Rig).TCP, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 2\n\nok")
 			c.CloseWrite()
@@ -389,8 +389,8 @@ func TestReusable(t *testing.T) {
 		{"length and coding", web.Request{Method: "GET"}, "HTTP/1.1 200 OK\ncontent-length: 2\ntransfer-encoding: chunked\n\n0\n\n", read, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &rig{t, webtest.NewHost()}
-			p := r.pool(r.pipes(r.backend(func(conn conn.Conn, in *bufio.Reader, n int) {
+			r := newRig(t)
+			p := r.pool(r.Pipes(r.backend(func(conn conn.Conn, in *bufio.Reader, n int) {
 				for request(in) != "" {
 					if c.q.Length > 0 && c.want {
 						io.ReadFull(in, make([]byte, c.q.Length))
@@ -398,7 +398,7 @@ func TestReusable(t *testing.T) {
 					say(conn, c.say)
 				}
 			})))
-			s := stream.Begin(r.context(), node("test"))
+			s := stream.Begin(r.Context(), node("test"))
 			for range 2 {
 				q := c.q
 				q.Authority = "a:1"
@@ -434,14 +434,14 @@ func TestReusable(t *testing.T) {
 // TestLost is an idle connection that the server closes.
 func TestLost(t *testing.T) {
 	t.Parallel()
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		p := r.pool(o.of(r, r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		p := r.pool(o.Of(r.Rig, r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
 			request(in)
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 0\n\n")
 			c.Close()
 		})))
-		s := stream.Begin(r.context(), node("test"))
+		s := stream.Begin(r.Context(), node("test"))
 		y, err := p.OpenExchange(s, &web.Request{Method: "GET", Authority: "a", Path: "/"})
 		if err != nil {
 			t.Fatal(err)
@@ -461,9 +461,9 @@ func TestLost(t *testing.T) {
 
 // TestContinueRelayed is a server that says 100 before it takes the body, and one that does not want it.
 func TestContinueRelayed(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		d, back := r.relay(o.of, func(c conn.Conn, in *bufio.Reader, n int) {
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		d, back := r.relay(o.Of, func(c conn.Conn, in *bufio.Reader, n int) {
 			for n := 0; ; n++ {
 				head := request(in)
 				if head == "" {
@@ -496,11 +496,11 @@ func TestContinueRelayed(t *testing.T) {
 
 // TestCutUpload is a client that leaves in the middle of what it sends: the server must not take that for whole.
 func TestCutUpload(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, framing := range []string{"content-length: 10\n\nhalf", "transfer-encoding: chunked\n\na\nhalf"} {
-			r := &rig{t, webtest.NewHost()}
+			r := newRig(t)
 			got, began := make(chan error, 1), make(chan struct{})
-			d, back := r.relay(o.of, func(c conn.Conn, in *bufio.Reader, n int) {
+			d, back := r.relay(o.Of, func(c conn.Conn, in *bufio.Reader, n int) {
 				q, err := http.ReadRequest(in)
 				if err == nil {
 					io.ReadFull(q.Body, make([]byte, 4))
@@ -514,7 +514,7 @@ func TestCutUpload(t *testing.T) {
 			<-began
 			c.CloseWrite()
 			if err := <-got; err == nil {
-				t.Errorf("%s: the server takes %q for whole", o.name, framing)
+				t.Errorf("%s: the server takes %q for whole", o.Name, framing)
 			}
 			c.hear("HTTP/1.1 400 Bad Request\ncontent-length: 0\ndate: D\nserver: S\nconnection: close\n\n")
 			c.ends("fin")
@@ -527,10 +527,10 @@ func TestCutUpload(t *testing.T) {
 // TestUploadRefused is a server that dies while a body goes up to it: the client gets to know, and not that it is the one
 // to blame.
 func TestUploadRefused(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, framing := range []string{"content-length: 10\n\nhalf", "transfer-encoding: chunked\n\na\nhalf"} {
-			r := &rig{t, webtest.NewHost()}
-			d, back := r.relay(o.of, func(c conn.Conn, in *bufio.Reader, n int) {
+			r := newRig(t)
+			d, back := r.relay(o.Of, func(c conn.Conn, in *bufio.Reader, n int) {
 				request(in)
 				io.ReadFull(in, make([]byte, 4))
 			})

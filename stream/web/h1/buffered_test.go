@@ -8,7 +8,6 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/stream/web/webtest"
 )
 
 // TestBuffered is that who reads on as long as some of a body is at hand does not wait for what has not been sent, such as the
@@ -22,14 +21,14 @@ func TestBuffered(t *testing.T) {
 		{"content-length: 4", "abc"},
 		{"connection: close", "abc"},
 	} {
-		r := &rig{t, webtest.NewHost()}
+		r := newRig(t)
 		read := make(chan struct{})
-		p := r.pool(r.pipes(r.backend(func(s conn.Conn, in *bufio.Reader, _ int) {
+		p := r.pool(r.Pipes(r.backend(func(s conn.Conn, in *bufio.Reader, _ int) {
 			request(in)
 			say(s, "HTTP/1.1 200 OK\n"+c.head+"\n\n"+c.sent)
 			<-read
 		})))
-		s := stream.Begin(r.context(), node("client"))
+		s := stream.Begin(r.Context(), node("client"))
 		y, err := p.OpenExchange(s, &web.Request{Method: "GET", Authority: "a", Path: "/"})
 		if err != nil {
 			t.Fatal(err)

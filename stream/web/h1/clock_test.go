@@ -25,12 +25,12 @@ const late = 1500 * time.Millisecond
 func inBubble(t *testing.T, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t, webtest.NewHost()}
+		r := newRig(t)
 		f(t, r)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
-		if r.host.AwaitIdle(ctx) != nil {
-			t.Errorf("%d connections are still open", r.host.Open())
+		if r.Host.AwaitIdle(ctx) != nil {
+			t.Errorf("%d connections are still open", r.Host.Open())
 		}
 	})
 }
@@ -52,7 +52,7 @@ func (r *rig) bubbleClient(d dial) *client {
 
 func TestSlowHead(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d := r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
+		d := r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
 		for _, said := range []string{"G", "GET / HTTP/1.1\nhost: x\n", "GET / HTTP/1.1\n" + host + "\nGET"} {
 			c := r.bubbleClient(d)
 			began := time.Now()
@@ -65,7 +65,7 @@ func TestSlowHead(t *testing.T) {
 				c.say("x")
 			}
 			c.hear(refused(408, "Request Timeout"))
-			after(t, began, r.host.Limits.HeadTime)
+			after(t, began, r.Host.Limits.HeadTime)
 			c.ends("fin")
 		}
 	})
@@ -73,38 +73,38 @@ func TestSlowHead(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d := r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
+		d := r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
 		c := r.bubbleClient(d)
 		began := time.Now()
 		c.ends("fin")
-		after(t, began, r.host.Limits.Idle)
+		after(t, began, r.Host.Limits.Idle)
 		c = r.bubbleClient(d)
 		for range 3 {
 			c.say("GET / HTTP/1.1\n" + host + "\n")
 			c.hear(ok("GET http x /"))
-			time.Sleep(r.host.Limits.Idle - 2*time.Second)
+			time.Sleep(r.Host.Limits.Idle - 2*time.Second)
 		}
 		c.say("POST /echo HTTP/1.1\n" + host + "content-length: 4\n\n")
-		time.Sleep(r.host.Limits.Body - 2*time.Second)
+		time.Sleep(r.Host.Limits.Body - 2*time.Second)
 		c.say("body")
 		c.hear(ok("body"))
 		began = time.Now()
 		c.ends("fin")
-		after(t, began, r.host.Limits.Idle)
+		after(t, began, r.Host.Limits.Idle)
 	})
 }
 
 func TestSlowBody(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d := r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
+		d := r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
 		for _, framing := range []string{"content-length: 10\n\n", "transfer-encoding: chunked\n\na\n"} {
 			c := r.bubbleClient(d)
 			c.say("POST /echo HTTP/1.1\n" + host + framing)
-			time.Sleep(r.host.Limits.Body - 2*time.Second) // it may stand still that long, each time
+			time.Sleep(r.Host.Limits.Body - 2*time.Second) // it may stand still that long, each time
 			c.say("bo")
 			began := time.Now()
 			c.hear("HTTP/1.1 408 Request Timeout\ncontent-length: 0\ndate: D\nserver: S\nconnection: close\n\n")
-			after(t, began, r.host.Limits.Body)
+			after(t, began, r.Host.Limits.Body)
 			c.ends("fin")
 		}
 	})
@@ -113,20 +113,20 @@ func TestSlowBody(t *testing.T) {
 // TestSlowBodyUnread is a client that never sends the body that it was answered without.
 func TestSlowBodyUnread(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		c := r.bubbleClient(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+		c := r.bubbleClient(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 		c.say("POST /unread HTTP/1.1\n" + host + "content-length: 10\n\nbo")
 		began := time.Now()
 		c.hear(ok("unread"))
 		after(t, began, 0)
 		c.ends("fin")
-		after(t, began, r.host.Limits.Body)
+		after(t, began, r.Host.Limits.Body)
 	})
 }
 
 func TestSlowReader(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		failed := make(chan error, 1)
-		c := r.bubbleClient(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error {
+		c := r.bubbleClient(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error {
 			x.Respond(&web.Response{Status: 200, Length: -1})
 			for {
 				if _, err := x.Write(make([]byte, 1000)); err != nil {
@@ -141,7 +141,7 @@ func TestSlowReader(t *testing.T) {
 		if err := <-failed; !errors.As(err, &cut) || cut.Why != "slow reader" {
 			t.Errorf("got %v", err)
 		}
-		after(t, began, r.host.Limits.Body)
+		after(t, began, r.Host.Limits.Body)
 		if _, err := io.ReadAll(c); conntest.How(err) != "rst" {
 			t.Errorf("the client saw %v", err)
 		}
@@ -150,7 +150,7 @@ func TestSlowReader(t *testing.T) {
 
 func TestNoAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			if n%2 == 0 {
 				say(c, "HTTP/1.1 200 OK\nx: ")
@@ -167,7 +167,7 @@ func TestNoAnswer(t *testing.T) {
 				answer = strings.TrimSuffix(answer, "\n") + "connection: close\n\n"
 			}
 			c.hear(answer)
-			after(t, began, r.host.Limits.Answer)
+			after(t, began, r.Host.Limits.Answer)
 			c.Close()
 		}
 		back.close()
@@ -177,9 +177,9 @@ func TestNoAnswer(t *testing.T) {
 // TestSlowAnswer is a server whose body stands still.
 func TestSlowAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
-			time.Sleep(r.host.Limits.Answer - 2*time.Second)
+			time.Sleep(r.Host.Limits.Answer - 2*time.Second)
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 10\n\nhalf")
 			request(in)
 		})
@@ -190,7 +190,7 @@ func TestSlowAnswer(t *testing.T) {
 		if b, _ := io.ReadAll(c); len(b) > 0 {
 			t.Errorf("then it heard %q", b)
 		}
-		after(t, began, r.host.Limits.Body)
+		after(t, began, r.Host.Limits.Body)
 		back.close()
 	})
 }
@@ -198,7 +198,7 @@ func TestSlowAnswer(t *testing.T) {
 // TestQuietTunnel is an upgraded connection on which nothing moves for long.
 func TestQuietTunnel(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			say(c, "HTTP/1.1 101 Up\nconnection: upgrade\nupgrade: x\n\n")
 			io.Copy(c, in)
@@ -221,7 +221,7 @@ func TestQuietTunnel(t *testing.T) {
 func TestHalfTunnel(t *testing.T) {
 	for _, first := range []string{"client", "server"} {
 		inBubble(t, func(t *testing.T, r *rig) {
-			d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+			d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 				request(in)
 				say(c, "HTTP/1.1 101 Up\nconnection: upgrade\nupgrade: x\n\nwelcome")
 				if first == "server" {
@@ -254,7 +254,7 @@ func TestHalfTunnel(t *testing.T) {
 // TestContinueLate is a server that never says 100: the client is asked for the body after a second.
 func TestContinueLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			io.ReadFull(in, make([]byte, 4))
 			say(c, "HTTP/1.1 200 OK\ncontent-length: 2\n\nok")
@@ -276,7 +276,7 @@ func TestContinueLate(t *testing.T) {
 // asked for the body any more.
 func TestContinueRefusedSlowly(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
 			request(in)
 			say(c, "HTTP/1.1 413 No\ncontent-length: 2\n\n")
 			time.Sleep(5 * time.Second)
@@ -296,8 +296,8 @@ func TestContinueRefusedSlowly(t *testing.T) {
 // TestSpare is a connection to a server that nobody has a use for.
 func TestSpare(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		p := r.pool(r.pipes(r.backend(answers("HTTP/1.1 200 OK\ncontent-length: 0\n\n"))))
-		s := stream.Begin(r.context(), node("test"))
+		p := r.pool(r.Pipes(r.backend(answers("HTTP/1.1 200 OK\ncontent-length: 0\n\n"))))
+		s := stream.Begin(r.Context(), node("test"))
 		y, err := p.OpenExchange(s, &web.Request{Method: "GET", Authority: "a", Path: "/"})
 		if err != nil {
 			t.Fatal(err)
@@ -307,16 +307,16 @@ func TestSpare(t *testing.T) {
 		y.Close()
 		s.End(nil)
 		began := time.Now()
-		r.host.AwaitIdle(context.Background())
-		after(t, began, r.host.Limits.Spare)
+		r.Host.AwaitIdle(context.Background())
+		after(t, began, r.Host.Limits.Spare)
 	})
 }
 
 // TestSpareLeaves is the same when the gateway leaves.
 func TestSpareLeaves(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		p := r.pool(r.pipes(r.backend(answers("HTTP/1.1 200 OK\ncontent-length: 0\n\n"))))
-		s := stream.Begin(r.context(), node("test"))
+		p := r.pool(r.Pipes(r.backend(answers("HTTP/1.1 200 OK\ncontent-length: 0\n\n"))))
+		s := stream.Begin(r.Context(), node("test"))
 		for range 2 {
 			y, err := p.OpenExchange(s, &web.Request{Method: "GET", Authority: "a", Path: "/"})
 			if err != nil {
@@ -324,7 +324,7 @@ func TestSpareLeaves(t *testing.T) {
 			}
 			y.End(nil)
 			y.Response()
-			r.host.Leave() // the second time there is nobody left who does not know
+			r.Host.Leave() // the second time there is nobody left who does not know
 			y.Close()
 		}
 		if n := p.dials(); n != 2 {
@@ -340,7 +340,7 @@ func TestScopeEnds(t *testing.T) {
 		cause := errors.New("the test says so")
 		ended, began := make(chan error, 1), make(chan struct{})
 		near, far := conn.Pipe()
-		s := r.start(far, &h1.Server{Node: node("server"), Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
+		s := r.Start(far, &h1.Server{Node: node("server"), Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
 			close(began)
 			<-ctx.Done()
 			return context.Cause(ctx)

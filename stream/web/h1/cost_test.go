@@ -20,9 +20,9 @@ import (
 // TestPipelined is a client that asks a hundred thousand times before it reads: what it is answered is not kept for it.
 func TestPipelined(t *testing.T) {
 	const requests = 100_000
-	r := &rig{t, webtest.NewHost()}
+	r := newRig(t)
 	var served atomic.Int64
-	c := r.client(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, q *web.Request, x web.Served) error {
+	c := r.client(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, q *web.Request, x web.Served) error {
 		served.Add(1)
 		return web.Reply(x, 200, nil, []byte("ok"))
 	})}))
@@ -68,18 +68,18 @@ type loop struct {
 	cleanup []func()
 }
 
-func newLoop(tb testing.TB, of func(*rig, conn.Server) dial, relayed bool, fields string) *loop {
-	r := &rig{tb, webtest.NewHost()}
+func newLoop(tb testing.TB, of func(*webtest.Rig, conn.Server) dial, relayed bool, fields string) *loop {
+	r := newRig(tb)
 	answer := []byte("Hello, World!")
 	head := web.Fields("content-type", "text/plain")
 	var h web.Handler = webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error { return web.Reply(x, 200, head, answer) })
 	l := &loop{}
 	if relayed {
-		p := r.pool(of(r, r.backend(hello)))
+		p := r.pool(of(r.Rig, r.backend(hello)))
 		l.cleanup = append(l.cleanup, p.close)
 		h = web.Dialing(p)
 	}
-	c := r.client(of(r, &h1.Server{Node: node("front"), Handler: h}))
+	c := r.client(of(r.Rig, &h1.Server{Node: node("front"), Handler: h}))
 	c.SetDeadline(time.Time{})
 	l.c, l.ask = c, []byte(crlf("GET /path HTTP/1.1\nhost: example.com\n"+fields+"\n"))
 	l.got = make([]byte, 4096)
@@ -144,14 +144,14 @@ func TestAllocs(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		of      func(*rig, conn.Server) dial
+		of      func(*webtest.Rig, conn.Server) dial
 		relayed bool
 		fields  string
 		most    float64
 	}{
-		{"served", (*rig).tcp, false, "", 2},
-		{"relayed", (*rig).tcp, true, "", 2},
-		{"relayed, rich", (*rig).tcp, true, rich, 2},
+		{"served", (*webtest.Rig).TCP, false, "", 2},
+		{"relayed", (*webtest.Rig).TCP, true, "", 2},
+		{"relayed, rich", (*webtest.Rig).TCP, true, rich, 2},
 	} {
 		l := newLoop(t, c.of, c.relayed, c.fields)
 		for range 100 { // pools and fields have their sizes then
@@ -167,16 +167,16 @@ func TestAllocs(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	for _, c := range []struct {
 		name    string
-		of      func(*rig, conn.Server) dial
+		of      func(*webtest.Rig, conn.Server) dial
 		relayed bool
 		fields  string
 	}{
-		{"served by tcp", (*rig).tcp, false, ""},
-		{"relayed by tcp", (*rig).tcp, true, ""},
-		{"relayed by tcp, rich", (*rig).tcp, true, rich},
-		{"served by pipe", (*rig).pipes, false, ""},
-		{"relayed by pipe", (*rig).pipes, true, ""},
-		{"relayed by pipe, rich", (*rig).pipes, true, rich},
+		{"served by tcp", (*webtest.Rig).TCP, false, ""},
+		{"relayed by tcp", (*webtest.Rig).TCP, true, ""},
+		{"relayed by tcp, rich", (*webtest.Rig).TCP, true, rich},
+		{"served by pipe", (*webtest.Rig).Pipes, false, ""},
+		{"relayed by pipe", (*webtest.Rig).Pipes, true, ""},
+		{"relayed by pipe, rich", (*webtest.Rig).Pipes, true, rich},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			l := newLoop(b, c.of, c.relayed, c.fields)

@@ -18,7 +18,7 @@ import (
 // blameless fails the test if a fault of ours was contained.
 func (r *rig) blameless() {
 	r.Helper()
-	entries, _, _ := r.host.Log.Since(0)
+	entries, _, _ := r.Host.Log.Since(0)
 	for _, e := range entries {
 		if e.Record != nil && e.Record.Reason == "internal error" {
 			r.Errorf("a fault of ours: %s", e.Record.Err)
@@ -34,12 +34,12 @@ func FuzzServer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, at uint16, relayed bool) {
-		r := &rig{t, webtest.NewHost()}
+		r := newRig(t)
 		var h web.Handler = webtest.Func(app)
 		if relayed {
 			h = web.Dialing(web.Serving(h))
 		}
-		c := r.client(r.pipes(&h1.Server{Node: node("server"), Handler: h}))
+		c := r.client(r.Pipes(&h1.Server{Node: node("server"), Handler: h}))
 		go func() { // ends with what is said, or with the connection
 			n := min(int(at), len(b))
 			if _, err := c.Write(b[:n]); err == nil {
@@ -69,13 +69,13 @@ func FuzzPeer(f *testing.F) {
 		f.Add([]byte(crlf(s)), "CONNECT", "")
 	}
 	f.Fuzz(func(t *testing.T, b []byte, method, protocol string) {
-		r := &rig{t, webtest.NewHost()}
-		p := r.pool(r.pipes(r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
+		r := newRig(t)
+		p := r.pool(r.Pipes(r.backend(func(c conn.Conn, in *bufio.Reader, _ int) {
 			if request(in) != "" {
 				c.Write(b)
 			}
 		})))
-		s := stream.Begin(r.context(), node("test"))
+		s := stream.Begin(r.Context(), node("test"))
 		y, err := p.OpenExchange(s, &web.Request{Method: method, Authority: "a:1", Path: "/", Protocol: protocol, Interim: len(b)%2 == 0})
 		if err == nil {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)

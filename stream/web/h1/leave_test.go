@@ -32,7 +32,7 @@ func (c *client) ask(times int) {
 // TestLeaveHalfHead is a client that has said some of a head when the gateway leaves. Whether that was received already
 // makes no difference.
 func TestLeaveHalfHead(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, c := range []struct {
 			before     int // requests
 			half, rest string
@@ -46,12 +46,12 @@ func TestLeaveHalfHead(t *testing.T) {
 			{busy, "POST /echo HTTP/1.1\n" + host + "content-len", "gth: 4\n\nbody", "body"},
 		} {
 			for _, pause := range []time.Duration{0, 20 * time.Millisecond} {
-				r := &rig{t, webtest.NewHost()}
-				cl := r.client(o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+				r := newRig(t)
+				cl := r.client(o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 				cl.ask(c.before)
 				cl.say(c.half)
 				time.Sleep(pause)
-				r.host.Leave()
+				r.Host.Leave()
 				time.Sleep(pause)
 				cl.say(c.rest)
 				cl.hear(closing(c.body))
@@ -64,11 +64,11 @@ func TestLeaveHalfHead(t *testing.T) {
 
 // TestLeaveUnread is a request of which nothing was received when the gateway leaves.
 func TestLeaveUnread(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, before := range []int{0, busy} {
-			r := &rig{t, webtest.NewHost()}
+			r := newRig(t)
 			began, proceed := make(chan struct{}), make(chan struct{})
-			cl := r.client(o.of(r, &h1.Server{Node: node("server"), Name: "S", Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
+			cl := r.client(o.Of(r.Rig, &h1.Server{Node: node("server"), Name: "S", Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
 				if q.Path == "/wait" {
 					x.Respond(&web.Response{Status: 204})
 					x.Flush()
@@ -83,7 +83,7 @@ func TestLeaveUnread(t *testing.T) {
 			<-began
 			cl.hear("HTTP/1.1 204 No Content\ndate: D\nserver: S\n\n") // which does not say that it was the last
 			cl.say("GET / HTTP/1.1\n" + host + "\n")
-			r.host.Leave()
+			r.Host.Leave()
 			close(proceed)
 			cl.hear(closing("GET http x /"))
 			cl.ends("fin")
@@ -121,12 +121,12 @@ func TestLeaveBefore(t *testing.T) {
 			{"\n", ""},
 			{"", ""},
 		} {
-			r := &rig{t, webtest.NewHost()}
+			r := newRig(t)
 			near, far := pair(t)
 			cl := r.client(func() (conn.Conn, error) { return near, nil })
 			cl.say(c.say)
-			r.host.Leave()
-			r.start(far, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}, nil)
+			r.Host.Leave()
+			r.Start(far, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}, nil)
 			cl.hear(c.hear)
 			if strings.HasSuffix(c.say, host+"\n") && c.say[0] == '\n' { // what is left unread may reset it
 				cl.Close()
@@ -140,14 +140,14 @@ func TestLeaveBefore(t *testing.T) {
 
 // TestLeaveMeanwhile has the gateway leave while a request with a body is received.
 func TestLeaveMeanwhile(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for i := range 200 {
-			r := &rig{t, webtest.NewHost()}
-			cl := r.client(o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+			r := newRig(t)
+			cl := r.client(o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 			cl.ask(i % (busy + 1))
 			cl.say("POST /echo HTTP/1.1\n" + host + "content-length: 4\n\n")
 			var all sync.WaitGroup
-			all.Go(r.host.Leave)
+			all.Go(r.Host.Leave)
 			all.Go(func() { io.WriteString(cl.Conn, "body") })
 			b, err := io.ReadAll(cl.Conn)
 			all.Wait()
@@ -163,13 +163,13 @@ func TestLeaveMeanwhile(t *testing.T) {
 // TestLeaveSlowHead is a head that is never complete: the gateway does not wait for longer than otherwise.
 func TestLeaveSlowHead(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		c := r.bubbleClient(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+		c := r.bubbleClient(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 		began := time.Now()
 		c.say("GET / HTTP/1.1\nho")
-		time.Sleep(r.host.Limits.HeadTime / 2)
-		r.host.Leave()
+		time.Sleep(r.Host.Limits.HeadTime / 2)
+		r.Host.Leave()
 		c.hear(refused(408, "Request Timeout"))
-		after(t, began, r.host.Limits.HeadTime)
+		after(t, began, r.Host.Limits.HeadTime)
 		c.ends("fin")
 	})
 }
@@ -187,12 +187,12 @@ func TestLeaveIdle(t *testing.T) {
 		{"G", true, telemetry.Client, "truncated"},
 	} {
 		inBubble(t, func(t *testing.T, r *rig) {
-			cl := r.bubbleClient(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+			cl := r.bubbleClient(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 			cl.ask(1)
 			cl.say(c.say)
 			synctest.Wait()
 			began := time.Now()
-			r.host.Leave()
+			r.Host.Leave()
 			if c.fin {
 				cl.CloseWrite()
 			}

@@ -36,13 +36,13 @@ func (r *rig) recordOf(is func(*telemetry.Record) bool) telemetry.Record {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for seq := uint64(0); ; {
-		entries, next, _ := r.host.Log.Since(seq)
+		entries, next, _ := r.Host.Log.Since(seq)
 		for _, e := range entries {
 			if e.Record != nil && is(e.Record) {
 				return *e.Record
 			}
 		}
-		if seq = next; r.host.Log.Wait(ctx, seq) != nil {
+		if seq = next; r.Host.Log.Wait(ctx, seq) != nil {
 			r.Fatal("there is no record")
 		}
 	}
@@ -65,8 +65,8 @@ func TestRecords(t *testing.T) {
 		{"POST /echo HTTP/1.1\n" + host + "user-agent: me\nreferer: you\ncontent-length: 10\n\nbody", 400, telemetry.Client, "truncated", 0, 4},
 		{"POST /echo HTTP/1.1\n" + host + "user-agent: me\nreferer: you\ntransfer-encoding: chunked\n\nx", 400, telemetry.Client, "invalid", 0, 0},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		cl := r.client(r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
+		r := newRig(t)
+		cl := r.client(r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
 			if q.Path == "/cut" {
 				x.Respond(&web.Response{Status: 200, Length: 10})
 				io.WriteString(x, "half")
@@ -100,8 +100,8 @@ func TestRecordsOfBackends(t *testing.T) {
 	}{
 		{"", 503, "truncated"}, {"garbage\n\n", 502, "invalid"}, {"HTTP/1.1 200 OK\ncontent-length: 10\n\nhalf", 200, "truncated"},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		d, back := r.relay((*rig).pipes, func(c2 conn.Conn, in *bufio.Reader, _ int) { request(in); say(c2, c.say) })
+		r := newRig(t)
+		d, back := r.relay((*webtest.Rig).Pipes, func(c2 conn.Conn, in *bufio.Reader, _ int) { request(in); say(c2, c.say) })
 		cl := r.client(d)
 		cl.say("GET / HTTP/1.1\n" + host + "\n")
 		cl.CloseWrite()
@@ -119,7 +119,7 @@ func TestRecordsOfBackends(t *testing.T) {
 func TestFirstByte(t *testing.T) {
 	const asks, thinks, stays = 300 * time.Millisecond, 70 * time.Millisecond, 5 * time.Second
 	inBubble(t, func(t *testing.T, r *rig) {
-		d, back := r.relay((*rig).pipes, func(c conn.Conn, in *bufio.Reader, _ int) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, _ int) {
 			for request(in) != "" {
 				time.Sleep(thinks)
 				say(c, "HTTP/1.1 200 OK\ncontent-length: 2\n\nok")
@@ -145,25 +145,25 @@ func TestFirstByte(t *testing.T) {
 
 // TestFirstByteAtOnce is that it is known as soon as it was sent.
 func TestFirstByteAtOnce(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		c := r.client(o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		c := r.client(o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 		known := func() (first time.Duration) {
-			r.host.Scopes(func(s *stream.Scope) { first = s.Record().FirstByte })
+			r.Host.Scopes(func(s *stream.Scope) { first = s.Record().FirstByte })
 			return first
 		}
 		if got := known(); got != 0 {
-			t.Errorf("%s: before it was asked, %v", o.name, got)
+			t.Errorf("%s: before it was asked, %v", o.Name, got)
 		}
 		c.ask(1)
 		first := known()
 		if first == 0 {
-			t.Errorf("%s: it is not known", o.name)
+			t.Errorf("%s: it is not known", o.Name)
 		}
 		c.ask(busy)
 		c.Close()
 		if got := r.connection("listener").FirstByte; got != first {
-			t.Errorf("%s: it was %v, then %v", o.name, first, got)
+			t.Errorf("%s: it was %v, then %v", o.Name, first, got)
 		}
 		r.done()
 	}

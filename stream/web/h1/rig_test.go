@@ -2,12 +2,12 @@ package h1_test
 
 import (
 	"context"
-	"net"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/h1"
 	"gozilla/stream/web/webtest"
@@ -15,72 +15,17 @@ import (
 
 func TestMain(m *testing.M) { webtest.Main(m) }
 
-// rig is a host, what listens on it and what dials.
-type rig struct {
-	testing.TB
-	host *stream.Host
-}
+// patience bounds everything that must happen, however slow the machine.
+const patience = 30 * time.Second
 
-// node is a node of that name.
-func node(name string) *stream.Node { return &stream.Node{Name: name} }
+// rig is what an engine has around it.
+type rig struct{ *webtest.Rig }
 
-// context is one in which scopes can begin.
-func (r *rig) context() context.Context { return stream.WithHost(context.Background(), r.host) }
+func newRig(t testing.TB) *rig { return &rig{webtest.NewRig(t)} }
 
-// start serves a connection. How it ended is told to over, which may be nil.
-func (r *rig) start(c conn.Conn, s conn.Server, over func(error)) *stream.Scope {
-	scope := r.host.Arrive(r.context(), node("listener"))
-	scope.OnEnd(func(err error) {
-		var told *stream.Told
-		if as(err, &told) || err == nil {
-			c.Close()
-		} else {
-			conn.Abort(c)
-		}
-		if over != nil {
-			over(err)
-		}
-	})
-	conn.Start(scope, c, &stream.Info{}, conn.Serving(s))
-	return scope
-}
+type dial = webtest.Dial
 
-// A dial opens a connection to a server.
-type dial func() (conn.Conn, error)
-
-// tcp serves s on a loopback address.
-func (r *rig) tcp(s conn.Server) dial {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(func() { ln.Close() })
-	go func() { // ends with the listener
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			r.start(c.(*net.TCPConn), s, nil)
-		}
-	}()
-	return func() (conn.Conn, error) {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		return c.(*net.TCPConn), nil
-	}
-}
-
-// pipes serves s on pipes.
-func (r *rig) pipes(s conn.Server) dial {
-	return func() (conn.Conn, error) {
-		near, far := conn.Pipe()
-		r.start(far, s, nil)
-		return near, nil
-	}
-}
+var node = webtest.Node
 
 // pool keeps the peers that are of use, as simple as can be.
 type pool struct {
@@ -176,3 +121,5 @@ var (
 	_ h1.Pool    = (*pool)(nil)
 	_ web.Opener = (*pool)(nil)
 )
+
+func itoa(n int) string { return strconv.Itoa(n) }

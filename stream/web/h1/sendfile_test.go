@@ -50,11 +50,11 @@ func TestSendFile(t *testing.T) {
 		{"for HEAD", "HEAD", 0, size, size, 0, 0, false},
 		{"more than there is", "GET", size - 100_000, 200_000, 200_000, 0, 100_000, true},
 	} {
-		for _, o := range over {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
-				r := &rig{t, webtest.NewHost()}
+		for _, o := range webtest.Over {
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
+				r := newRig(t)
 				sent := make(chan int64, 1)
-				d := o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error {
+				d := o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error {
 					f, err := os.Open(name)
 					if err != nil {
 						return err

@@ -180,22 +180,22 @@ func normal(b []byte) string {
 func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 
 func TestConversations(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, split := range []bool{false, true} {
-			r := &rig{t, webtest.NewHost()}
-			d := o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
+			r := newRig(t)
+			d := o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"})
 			for _, c := range conversations {
 				if split && (len(c.say) > 1000 || c.name == "an expected body that has come") {
 					continue
 				}
-				name := o.name + "/" + c.name
+				name := o.Name + "/" + c.name
 				if split {
 					name += " byte by byte"
 				}
 				t.Run(name, func(t *testing.T) { converse(t, d, c.say, c.hear, c.end, split) })
 			}
-			if !await(r.host) {
-				t.Errorf("%s: %d connections are still open", o.name, r.host.Open())
+			if !r.Await() {
+				t.Errorf("%s: %d connections are still open", o.Name, r.Host.Open())
 			}
 		}
 	}
@@ -240,9 +240,9 @@ func converse(t *testing.T, d dial, say, hear, end string, split bool) {
 
 // TestAsked is a client that waits for a 100, and one that waits for the answer to half a body.
 func TestAsked(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		c := r.client(o.of(r, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		c := r.client(o.Of(r.Rig, &h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S"}))
 		c.say("POST /echo HTTP/1.1\n" + host + "expect: 100-continue\ncontent-length: 4\n\n")
 		c.hear("HTTP/1.1 100 Continue\n\n")
 		c.say("body")
@@ -262,10 +262,10 @@ func TestAsked(t *testing.T) {
 
 // TestLeave is a connection that is idle, and one that is at work, when the gateway leaves.
 func TestLeave(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
+	for _, o := range webtest.Over {
+		r := newRig(t)
 		began, proceed := make(chan struct{}), make(chan struct{})
-		d := o.of(r, &h1.Server{Node: node("server"), Name: "S", Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
+		d := o.Of(r.Rig, &h1.Server{Node: node("server"), Name: "S", Handler: webtest.Func(func(ctx context.Context, q *web.Request, x web.Served) error {
 			if q.Path == "/wait" {
 				close(began)
 				<-proceed
@@ -277,7 +277,7 @@ func TestLeave(t *testing.T) {
 		idle.hear(ok("GET http x /"))
 		busy.say("GET /wait HTTP/1.1\n" + host + "\n")
 		<-began
-		r.host.Leave()
+		r.Host.Leave()
 		idle.ends("fin")
 		close(proceed)
 		busy.hear(closing("GET http x /wait"))
@@ -334,16 +334,16 @@ func (c *client) ends(how string) {
 // done fails the test if a scope is left.
 func (r *rig) done() {
 	r.Helper()
-	if !await(r.host) {
-		r.Errorf("%d connections are still open", r.host.Open())
+	if !r.Await() {
+		r.Errorf("%d connections are still open", r.Host.Open())
 	}
 }
 
 // TestBroken is who is told of clients that break the rules.
 func TestBroken(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
+	r := newRig(t)
 	told := make(chan error, 1)
-	d := r.pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S", Broken: func(_ *stream.Scope, err error) { told <- err }})
+	d := r.Pipes(&h1.Server{Node: node("server"), Handler: webtest.Func(app), Name: "S", Broken: func(_ *stream.Scope, err error) { told <- err }})
 	converse(t, d, "GET / HTTP/1.1\nbad line\n\n", refused(400, "Bad Request"), "fin", false)
 	if err := <-told; err == nil {
 		t.Error("nobody is told why")

@@ -16,11 +16,11 @@ import (
 
 // TestUnread is bodies that nobody reads: each stream has its window, and others are served.
 func TestUnread(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
 		proceed := make(chan struct{})
-		h := r.greeted(o.of(r, server(later(proceed))))
+		h := r.greeted(o.Of(r.Rig, server(later(proceed))))
 		const streams = 50
 		first := h.await(wire.Window) // of the connection
 		left := wire.WindowSize + int(first.Number)
@@ -38,8 +38,8 @@ func TestUnread(t *testing.T) {
 			}
 		}
 		h.works(1001)
-		if held := r.host.Bodies.Load(); held < streams*65535 || held > streams*66000 { // heads are held, too
-			t.Errorf("%s: %d bytes are held", o.name, held)
+		if held := r.Host.Bodies.Load(); held < streams*65535 || held > streams*66000 { // heads are held, too
+			t.Errorf("%s: %d bytes are held", o.Name, held)
 		}
 		h.say(data(1, "x")) // which its window does not allow
 		h.hear("1 !FLOW_CONTROL_ERROR")
@@ -49,7 +49,7 @@ func TestUnread(t *testing.T) {
 		}
 		for range streams - 1 {
 			if got, err := h.event(); !strings.HasSuffix(got, "|65535") {
-				t.Fatalf("%s: heard %q, %v", o.name, got, err)
+				t.Fatalf("%s: heard %q, %v", o.Name, got, err)
 			}
 		}
 		h.Close()
@@ -82,10 +82,10 @@ func TestFirstWindows(t *testing.T) {
 	}{
 		{100, 16 << 20, 65535, 1<<20 - 65535}, {100, 100_000, 1000, 100_000 - 65535}, {4, 65535, 16383, 0}, {10, 1, 1, 0},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		r.host.Limits.Streams, r.host.Limits.Window = stream.Count(c.streams), stream.Count(c.window)
-		h := r.greeted(r.pipes(server(app)))
+		r := newRig(t)
+		r.Rests()
+		r.Host.Limits.Streams, r.Host.Limits.Window = stream.Count(c.streams), stream.Count(c.window)
+		h := r.greeted(r.Pipes(server(app)))
 		f := h.await(wire.Settings)
 		for p := f.Payload; len(p) > 0; {
 			var s wire.Setting
@@ -108,17 +108,17 @@ func TestFirstWindows(t *testing.T) {
 
 // TestBodies is the bound on what all connections hold: one that goes on beyond it is ended, others are not.
 func TestBodies(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	r.host.Limits.Bodies = 100_000
+	r := newRig(t)
+	r.Rests()
+	r.Host.Limits.Bodies = 100_000
 	proceed := make(chan struct{})
-	d := r.tcp(server(later(proceed)))
+	d := r.TCP(server(later(proceed)))
 	one, two := r.greeted(d), r.greeted(d)
 	for _, h := range []*hand{one, two} {
 		h.say(post(1, "/later"), bulk(1, 60_000), ping("12345678"))
 		h.hear("pong 12345678")
 	}
-	if held := r.host.Bodies.Load(); held < 120_000 || held > 121_000 { // heads are held, too
+	if held := r.Host.Bodies.Load(); held < 120_000 || held > 121_000 { // heads are held, too
 		t.Errorf("%d bytes are held", held)
 	}
 	two.say(post(3, "/later"), bulk(3, 10_000))
@@ -141,12 +141,12 @@ func TestGrowth(t *testing.T) {
 		{100*65535 + 500_000, 500_000 + 2*65535, true},
 		{100 * 65535, 2 * 65535, false},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		r.host.Limits.Window = stream.Count(c.window)
+		r := newRig(t)
+		r.Rests()
+		r.Host.Limits.Window = stream.Count(c.window)
 		proceed := make(chan struct{})
 		close(proceed)
-		h := r.greeted(r.tcp(server(later(proceed))))
+		h := r.greeted(r.TCP(server(later(proceed))))
 		windows := map[uint32]int{0: 65535, 1: 65535, 3: 65535}
 		widest := 2 * 65535
 		update := func(f wire.Frame) {
@@ -189,9 +189,9 @@ func TestGrowth(t *testing.T) {
 // TestGivenBack is that the window of the connection is given back at once when nobody will read what waits.
 func TestGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.host.Limits.Window, r.host.Limits.Streams, r.host.Limits.Bodies = 65535, 1, 1
+		r.Host.Limits.Window, r.Host.Limits.Streams, r.Host.Limits.Bodies = 65535, 1, 1
 		proceed := make(chan struct{})
-		h := r.patient(r.pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		h := r.patient(r.Pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error {
 			<-proceed
 			return app(ctx, q, x)
 		})))
@@ -213,11 +213,11 @@ func TestGivenBack(t *testing.T) {
 // TestHeldByNone is bodies of streams that were reset, of whose handlers nobody has read them: they count, and the window of the
 // connection closes over them.
 func TestHeldByNone(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	r.host.Limits.Streams, r.host.Limits.Window = 10, 10*65535
+	r := newRig(t)
+	r.Rests()
+	r.Host.Limits.Streams, r.Host.Limits.Window = 10, 10*65535
 	proceed := make(chan struct{})
-	h := r.greeted(r.tcp(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+	h := r.greeted(r.TCP(server(func(ctx context.Context, q *web.Request, x web.Served) error {
 		if q.Path == "/later" {
 			<-proceed
 			return io.EOF
@@ -246,7 +246,7 @@ func TestHeldByNone(t *testing.T) {
 			closed = string(f.Payload) == asked
 		}
 	}
-	if held := r.host.Bodies.Load(); held > 2*10*65535 || held < 10*50_000 {
+	if held := r.Host.Bodies.Load(); held > 2*10*65535 || held < 10*50_000 {
 		t.Errorf("%d bytes are held, of %d streams", held, id/2)
 	}
 	close(proceed)
@@ -259,11 +259,11 @@ func TestHeldByNone(t *testing.T) {
 
 // TestUnseenSettings is windows smaller than those of RFC 9113, which count once the client has seen that.
 func TestUnseenSettings(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	r.host.Limits.Window, r.host.Limits.Streams = 100_000, 100
+	r := newRig(t)
+	r.Rests()
+	r.Host.Limits.Window, r.Host.Limits.Streams = 100_000, 100
 	proceed := make(chan struct{})
-	h := r.greeted(r.pipes(server(later(proceed))))
+	h := r.greeted(r.Pipes(server(later(proceed))))
 	h.say(post(1, "/later"), bulk(1, 60_000), ping("12345678"))
 	h.hear("pong 12345678")
 	h.say(wire.AppendSettingsAck(nil), post(3, "/later"), data(3, strings.Repeat("x", 1001)))

@@ -9,7 +9,6 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/stream/web/webtest"
 	wire "gozilla/wire/h2"
 )
 
@@ -21,8 +20,8 @@ func both(t *testing.T, f func(t *testing.T, b *backend)) {
 			name = "tcp"
 		}
 		t.Run(name, func(t *testing.T) {
-			r := &rig{t, webtest.NewHost()}
-			r.rests()
+			r := newRig(t)
+			r.Rests()
 			f(t, r.backend(tcp))
 		})
 	}
@@ -63,8 +62,8 @@ func TestRetried(t *testing.T) {
 	} {
 		for _, tcp := range []bool{true, false} {
 			t.Run(c.name, func(t *testing.T) {
-				r := &rig{t, webtest.NewHost()}
-				r.rests()
+				r := newRig(t)
+				r.Rests()
 				b := r.backend(tcp)
 				sent, heard := "", ""
 				if c.q.Length > 0 {
@@ -234,8 +233,8 @@ func TestConnect(t *testing.T) {
 		s.End(nil)
 	})
 	t.Run("refused", func(t *testing.T) {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+		r := newRig(t)
+		r.Rests()
 		for _, said := range [][]byte{settings(), settings(enable(0))} {
 			b := r.backend(false)
 			q := request("GET", "/")

@@ -44,7 +44,7 @@ func TestNoAnswer(t *testing.T) {
 			if got := <-came; got != "refused: timeout" {
 				t.Errorf("there came %q", got)
 			}
-			after(t, began, r.host.Limits.Answer)
+			after(t, began, r.Host.Limits.Answer)
 			h.Close()
 		})
 	}
@@ -57,15 +57,15 @@ func TestSlowAnswer(t *testing.T) {
 		come  string
 		after func(r *rig) time.Duration
 	}{
-		{answer("200", "content-length", "10"), "200 length 10|half, then cut: slow body", func(r *rig) time.Duration { return r.host.Limits.Body }},
-		{answer("200"), "200|half, then cut: slow body", func(r *rig) time.Duration { return r.host.Limits.Pause }},
+		{answer("200", "content-length", "10"), "200 length 10|half, then cut: slow body", func(r *rig) time.Duration { return r.Host.Limits.Body }},
+		{answer("200"), "200|half, then cut: slow body", func(r *rig) time.Duration { return r.Host.Limits.Pause }},
 	} {
 		inBubble(t, func(t *testing.T, r *rig) {
 			b := r.backend(false)
 			came := b.asks(request("GET", "/"), "")
 			h := b.acceptPatiently()
 			h.hear(asked(1, "GET", "/"))
-			time.Sleep(r.host.Limits.Answer - 35*time.Second)
+			time.Sleep(r.Host.Limits.Answer - 35*time.Second)
 			h.say(c.head, data(1, "half"))
 			began := time.Now()
 			for {
@@ -98,7 +98,7 @@ func TestNoSettings(t *testing.T) {
 		h := b.silent()
 		h.SetDeadline(time.Time{})
 		h.hear("1 :method=POST :scheme=http :authority=x :path=/ content-length=4|body", "goaway 0 SETTINGS_TIMEOUT")
-		after(t, began, r.host.Limits.HeadTime)
+		after(t, began, r.Host.Limits.HeadTime)
 		if got := <-came; got != "502" {
 			t.Errorf("there came %q", got)
 		}
@@ -128,7 +128,7 @@ func TestNoSettingsCancelled(t *testing.T) {
 // TestSilentServer is a server that is silent while it is asked something: it is asked whether it is there.
 func TestSilentServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		r.host.Limits.Answer = time.Hour
+		r.Host.Limits.Answer = time.Hour
 		b := r.backend(false)
 		came := b.asks(request("POST", "/"), "")
 		h := b.acceptPatiently()
@@ -136,14 +136,14 @@ func TestSilentServer(t *testing.T) {
 		for range 3 {
 			began := time.Now()
 			h.hear("ping \x00\x00\x00\x00\x00\x00\x00\x00")
-			after(t, began, r.host.Limits.Ping)
+			after(t, began, r.Host.Limits.Ping)
 			h.say(pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
 		}
 		began := time.Now()
 		if got := <-came; got != "refused: unavailable" {
 			t.Errorf("there came %q", got)
 		}
-		after(t, began, 2*r.host.Limits.Ping)
+		after(t, began, 2*r.Host.Limits.Ping)
 		h.Close()
 	})
 }
@@ -158,7 +158,7 @@ func TestSpare(t *testing.T) {
 		<-came
 		began := time.Now()
 		h.hear("goaway 0 NO_ERROR")
-		after(t, began, r.host.Limits.Spare)
+		after(t, began, r.Host.Limits.Spare)
 		h.ends("fin")
 		if got := r.connection("pool"); got.Reason != "idle timeout" {
 			t.Errorf("the connection ended with %q", got.Reason)
@@ -173,7 +173,7 @@ func TestClientLeaves(t *testing.T) {
 		came := b.asks(request("GET", "/"), "")
 		h := b.acceptPatiently()
 		h.hear(asked(1, "GET", "/"))
-		r.host.Leave()
+		r.Host.Leave()
 		synctest.Wait()
 		time.Sleep(5 * time.Second)
 		other := b.asks(request("GET", "/"), "")
@@ -224,7 +224,7 @@ func TestSlowTaker(t *testing.T) {
 		if got := told(err); got != "cut: slow reader" {
 			t.Errorf("writing ended with %q", got)
 		}
-		after(t, began, r.host.Limits.Body)
+		after(t, began, r.Host.Limits.Body)
 		y.Close()
 		s.End(nil)
 		h.Close()

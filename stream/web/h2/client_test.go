@@ -10,7 +10,6 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/stream/web/webtest"
 	wire "gozilla/wire/h2"
 )
 
@@ -80,7 +79,7 @@ func (b *backend) silent() *hand {
 
 // begin is the scope of who opens exchanges.
 func (r *rig) begin() *stream.Scope {
-	s := stream.Begin(r.context(), node("test"))
+	s := stream.Begin(r.Context(), node("test"))
 	return s
 }
 
@@ -265,8 +264,8 @@ func TestAnswers(t *testing.T) {
 	} {
 		for _, tcp := range []bool{true, false} {
 			t.Run(c.name, func(t *testing.T) {
-				r := &rig{t, webtest.NewHost()}
-				r.rests()
+				r := newRig(t)
+				r.Rests()
 				b := r.backend(tcp)
 				came := b.asks(c.q, "")
 				h := b.accept()
@@ -311,14 +310,14 @@ func TestServerFaults(t *testing.T) {
 		{"many small pieces of a block", cat(frame(wire.Headers, 0, 1, nil), repeat(64, frame(wire.Continuation, 0, 1, []byte{0x88}))), wire.EnhanceYourCalm},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &rig{t, webtest.NewHost()}
+			r := newRig(t)
 			var b *backend
 			t.Cleanup(func() { // when all is over
 				if len(b.faults) == 0 {
 					t.Error("the pool does not know")
 				}
 			})
-			r.rests()
+			r.Rests()
 			b = r.backend(false)
 			q := request("POST", "/")
 			q.Length = 4
@@ -343,8 +342,8 @@ func TestServerNotSpeaking(t *testing.T) {
 		{string(ping("12345678")), "goaway 0 PROTOCOL_ERROR"},
 		{string(wire.AppendSettingsAck(nil)), "goaway 0 PROTOCOL_ERROR"},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+		r := newRig(t)
+		r.Rests()
 		b := r.backend(true)
 		q := request("POST", "/")
 		q.Length = 4

@@ -11,7 +11,6 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/stream/web/webtest"
 	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
@@ -26,14 +25,14 @@ func inBubble(t *testing.T, f func(t *testing.T, r *rig)) {
 	conn.Cold(true)
 	defer conn.Cold(false)
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t, webtest.NewHost()}
+		r := newRig(t)
 		f(t, r)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
-		if r.host.AwaitIdle(ctx) != nil {
-			t.Errorf("%d connections are still open", r.host.Open())
+		if r.Host.AwaitIdle(ctx) != nil {
+			t.Errorf("%d connections are still open", r.Host.Open())
 		}
-		if held := r.host.Bodies.Load(); held != 0 {
+		if held := r.Host.Bodies.Load(); held != 0 {
 			t.Errorf("%d bytes of bodies are still held", held)
 		}
 	})
@@ -79,7 +78,7 @@ func (h *hand) pings(stop chan struct{}) {
 func TestNoPreface(t *testing.T) {
 	for _, said := range []string{"", "PRI * HTTP", wire.Preface, wire.Preface + string(settings()[:5])} {
 		inBubble(t, func(t *testing.T, r *rig) {
-			c := r.client(r.pipes(server(app)))
+			c := r.client(r.Pipes(server(app)))
 			c.SetDeadline(time.Time{})
 			began := time.Now()
 			for i := range said { // what comes meanwhile does not help
@@ -87,7 +86,7 @@ func TestNoPreface(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 			c.hear("goaway 0 SETTINGS_TIMEOUT")
-			after(t, began, r.host.Limits.HeadTime)
+			after(t, began, r.Host.Limits.HeadTime)
 			c.ends("fin")
 			r.was(telemetry.Client, "invalid")
 		})
@@ -97,7 +96,7 @@ func TestNoPreface(t *testing.T) {
 // TestIdle is a connection without streams.
 func TestIdle(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d := r.pipes(server(app))
+		d := r.Pipes(server(app))
 		c := r.patient(d)
 		began := time.Now()
 		stop := make(chan struct{})
@@ -108,29 +107,29 @@ func TestIdle(t *testing.T) {
 		}
 		c.hear("goaway 0 NO_ERROR")
 		c.ends("fin")
-		after(t, began, r.host.Limits.Idle)
+		after(t, began, r.Host.Limits.Idle)
 		r.was(telemetry.Gateway, "idle timeout")
 
 		c = r.patient(d)
 		for i := range uint32(3) {
 			c.works(1 + 2*i)
-			time.Sleep(r.host.Limits.Idle - 2*time.Second)
+			time.Sleep(r.Host.Limits.Idle - 2*time.Second)
 		}
 		c.say(post(11, "/echo"))
-		time.Sleep(r.host.Limits.Body - 2*time.Second)
+		time.Sleep(r.Host.Limits.Body - 2*time.Second)
 		c.say(last(11, "body"))
 		c.hear("11" + ok("body"))
 		began = time.Now()
 		c.hear("goaway 11 NO_ERROR")
 		c.ends("fin")
-		after(t, began, r.host.Limits.Idle)
+		after(t, began, r.Host.Limits.Idle)
 	})
 }
 
 // TestSlowHead is a block that is never complete, though it grows.
 func TestSlowHead(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		c := r.patient(r.pipes(server(waits)))
+		c := r.patient(r.Pipes(server(waits)))
 		c.say(get(1, "/wait"))
 		began := time.Now()
 		c.say(frame(wire.Headers, wire.EndStream, 3, nil))
@@ -139,7 +138,7 @@ func TestSlowHead(t *testing.T) {
 			c.say(frame(wire.Continuation, 0, 3, nil))
 		}
 		c.hear("goaway 1 ENHANCE_YOUR_CALM")
-		after(t, began, r.host.Limits.HeadTime)
+		after(t, began, r.Host.Limits.HeadTime)
 		c.ends("fin")
 	})
 }
@@ -147,15 +146,15 @@ func TestSlowHead(t *testing.T) {
 // TestSlowBody is a body that stands still: its stream is answered, others go on.
 func TestSlowBody(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		c := r.patient(r.pipes(server(app)))
+		c := r.patient(r.Pipes(server(app)))
 		c.say(post(1, "/echo", "content-length", "10"))
-		time.Sleep(r.host.Limits.Body - 2*time.Second) // it may stand still that long, each time
+		time.Sleep(r.Host.Limits.Body - 2*time.Second) // it may stand still that long, each time
 		c.say(data(1, "bo"))
 		began := time.Now()
 		c.hear("ping \x00\x00\x00\x00\x00\x00\x00\x00") // it is silent, too
 		c.say(pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
 		c.hear("1 408 content-length=0 server=S", "1 !NO_ERROR")
-		after(t, began, r.host.Limits.Body)
+		after(t, began, r.Host.Limits.Body)
 		c.works(3)
 		c.Close()
 	})
@@ -178,7 +177,7 @@ func TestSlowReaders(t *testing.T) {
 	} {
 		inBubble(t, func(t *testing.T, r *rig) {
 			failed := make(chan error, streams)
-			h := r.patient(r.pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+			h := r.patient(r.Pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error {
 				if q.Path == "/works" {
 					return app(ctx, q, x)
 				}
@@ -217,7 +216,7 @@ func TestSlowReaders(t *testing.T) {
 					t.Errorf("%s: got %v", c.name, err)
 				}
 			}
-			after(t, began, r.host.Limits.Body)
+			after(t, began, r.Host.Limits.Body)
 			if c.wait > 0 {
 				h.table = wire.NewDecoder(func(string, string) {})
 				h.say(window(0, 1<<20), settings(wire.Setting{ID: wire.InitialWindow, Value: 1 << 16}))
@@ -240,19 +239,19 @@ func TestSlowReaders(t *testing.T) {
 // TestKeepAlive is a client that is silent while something goes on. It is asked whether it is there.
 func TestKeepAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		d := r.pipes(server(waits))
+		d := r.Pipes(server(waits))
 		c := r.patient(d)
 		c.say(get(1, "/wait"))
 		for range 5 {
 			began := time.Now()
 			c.hear("ping \x00\x00\x00\x00\x00\x00\x00\x00")
-			after(t, began, r.host.Limits.Ping)
+			after(t, began, r.Host.Limits.Ping)
 			c.say(pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
 		}
 		c.say(reset(1, wire.Cancel))
 		began := time.Now()
 		c.hear("goaway 1 NO_ERROR") // without streams it is not asked
-		after(t, began, r.host.Limits.Idle)
+		after(t, began, r.Host.Limits.Idle)
 		c.ends("fin")
 
 		c = r.patient(d)
@@ -260,11 +259,11 @@ func TestKeepAlive(t *testing.T) {
 		synctest.Wait()
 		began = time.Now()
 		c.drain()
-		after(t, began, 2*r.host.Limits.Ping)
+		after(t, began, 2*r.Host.Limits.Ping)
 		c.Close()
 	})
 	inBubble(t, func(t *testing.T, r *rig) {
-		c := r.patient(r.pipes(server(waits)))
+		c := r.patient(r.Pipes(server(waits)))
 		c.say(get(1, "/wait"))
 		c.drain()
 		c.Close()
@@ -278,7 +277,7 @@ func TestScopeEnds(t *testing.T) {
 		cause := errors.New("the test says so")
 		ended, causes, began := make(chan error, 1), make(chan error, 2), make(chan struct{}, 2)
 		near, far := conn.Pipe()
-		s := r.start(far, server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		s := r.Start(far, server(func(ctx context.Context, q *web.Request, x web.Served) error {
 			began <- struct{}{}
 			if q.Path == "/read" {
 				_, err := io.ReadAll(x)

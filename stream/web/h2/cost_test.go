@@ -33,18 +33,18 @@ type loop struct {
 	cleanup []func()
 }
 
-func newLoop(tb testing.TB, of func(*rig, conn.Server) dial, relayed bool, more string) *loop {
-	r := &rig{tb, webtest.NewHost()}
+func newLoop(tb testing.TB, of func(*webtest.Rig, conn.Server) dial, relayed bool, more string) *loop {
+	r := newRig(tb)
 	body := []byte("Hello, World!")
 	head := web.Fields("content-type", "text/plain")
 	var h web.Handler = webtest.Func(func(_ context.Context, _ *web.Request, x web.Served) error { return web.Reply(x, 200, head, body) })
 	l := &loop{id: 1}
 	if relayed {
-		p := r.pool(of(r, plain{}))
+		p := r.pool(of(r.Rig, plain{}))
 		l.cleanup = append(l.cleanup, p.close)
 		h = web.Dialing(p)
 	}
-	l.c = r.greeted(of(r, &h2.Server{Node: node("front"), Handler: h}))
+	l.c = r.greeted(of(r.Rig, &h2.Server{Node: node("front"), Handler: h}))
 	l.c.SetDeadline(time.Time{})
 	l.block = ask("GET", "/path")
 	for _, line := range strings.Split(strings.TrimSpace(more), "\n") {
@@ -94,7 +94,7 @@ func (l *loop) close() {
 type plain struct{}
 
 func (plain) ServeConn(_ context.Context, c conn.Conn, _ *stream.Info) error {
-	h := (&rig{}).byHand(c)
+	h := (&rig{&webtest.Rig{}}).byHand(c)
 	if _, err := c.Write(settings()); err != nil {
 		return err
 	}
@@ -133,15 +133,15 @@ x-request-id: 0123456789abcdef`
 
 var costs = []struct {
 	name    string
-	of      func(*rig, conn.Server) dial
+	of      func(*webtest.Rig, conn.Server) dial
 	relayed bool
 	more    string
 	most    float64 // allocations of a request
 }{
-	{"served", (*rig).tcp, false, "", 3},
-	{"served, rich", (*rig).tcp, false, rich, 17},
-	{"relayed", (*rig).tcp, true, "", 9},
-	{"relayed, rich", (*rig).tcp, true, rich, 25},
+	{"served", (*webtest.Rig).TCP, false, "", 3},
+	{"served, rich", (*webtest.Rig).TCP, false, rich, 17},
+	{"relayed", (*webtest.Rig).TCP, true, "", 9},
+	{"relayed, rich", (*webtest.Rig).TCP, true, rich, 25},
 }
 
 func TestAllocs(t *testing.T) {

@@ -27,10 +27,10 @@ var wide = wire.Setting{ID: wire.InitialWindow, Value: 1<<31 - 1}
 
 // TestTurns is streams that share the window of the connection, as it opens.
 func TestTurns(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(o.of(r, server(endless)), wide)
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(o.Of(r.Rig, server(endless)), wide)
 		const streams, frames = 3, 300
 		for i := range uint32(streams) {
 			h.say(get(2*i+1, "/endless"))
@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 		}
 		for id, n := range shares {
 			if fair := 10_000 * frames / streams; n < fair/4 || n > fair*2 { // who sends for others misses turns
-				t.Errorf("%s: stream %d has got %d bytes of %d", o.name, id, n, 10_000*frames)
+				t.Errorf("%s: stream %d has got %d bytes of %d", o.Name, id, n, 10_000*frames)
 			}
 		}
 		h.say(get(1001, "/204"))
@@ -65,10 +65,10 @@ func TestTurns(t *testing.T) {
 
 // TestProgress is big answers side by side, with all windows wide open.
 func TestProgress(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(o.of(r, server(endless)), wide)
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(o.Of(r.Rig, server(endless)), wide)
 		h.say(window(0, 1<<30), get(1, "/endless"))
 		h.await(wire.Data)
 		h.say(get(3, "/endless"))
@@ -81,7 +81,7 @@ func TestProgress(t *testing.T) {
 			all += len(f.Payload)
 		}
 		if got[1] < 1<<20 || got[3] < 1<<20 { // of 8, however the goroutines are scheduled
-			t.Errorf("%s: there came %v", o.name, got)
+			t.Errorf("%s: there came %v", o.Name, got)
 		}
 		h.Close()
 	}
@@ -90,9 +90,9 @@ func TestProgress(t *testing.T) {
 // TestOvertaking is a small answer next to big ones that are not read: it waits for no more than what was gathered. More comes
 // while its goroutine is not given a processor, so the best of some counts.
 func TestOvertaking(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	h := r.greeted(r.pipes(server(endless)), wide)
+	r := newRig(t)
+	r.Rests()
+	h := r.greeted(r.Pipes(server(endless)), wide)
 	h.say(window(0, 1<<30), get(1, "/endless"), get(3, "/endless"))
 	h.await(wire.Data)
 	least := math.MaxInt
@@ -119,10 +119,10 @@ func TestOvertaking(t *testing.T) {
 
 // TestStalled is streams whose windows are closed: they are in nobody's way.
 func TestStalled(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(o.of(r, server(endless)), wire.Setting{ID: wire.InitialWindow, Value: 1000})
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(o.Of(r.Rig, server(endless)), wire.Setting{ID: wire.InitialWindow, Value: 1000})
 		for i := range uint32(50) {
 			h.say(get(2*i+1, "/endless"))
 		}

@@ -164,13 +164,13 @@ func long(stream uint32, flags wire.Flags, block []byte) []byte {
 }
 
 func TestFaults(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		d := o.of(r, server(waits))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		d := o.Of(r.Rig, server(waits))
 		for _, c := range malformed {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
-				h := (&rig{t, r.host}).greeted(d)
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
+				h := (&rig{&webtest.Rig{TB: t, Host: r.Host}}).greeted(d)
 				h.say(heads(1, wire.EndStream, c.block))
 				h.hear("1 !PROTOCOL_ERROR")
 				h.works(3)
@@ -178,8 +178,8 @@ func TestFaults(t *testing.T) {
 			})
 		}
 		for _, c := range faults {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
-				h := (&rig{t, r.host}).greeted(d)
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
+				h := (&rig{&webtest.Rig{TB: t, Host: r.Host}}).greeted(d)
 				h.say(c.say)
 				h.hear(c.hear...)
 				if strings.HasPrefix(c.hear[0], "goaway") {

@@ -9,7 +9,6 @@ import (
 
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
-	"gozilla/stream/web/webtest"
 	wire "gozilla/wire/h2"
 )
 
@@ -107,10 +106,10 @@ func TestFloods(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &rig{t, webtest.NewHost()}
-			r.rests()
+			r := newRig(t)
+			r.Rests()
 			var running, most atomic.Int64
-			d := r.tcp(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+			d := r.TCP(server(func(ctx context.Context, q *web.Request, x web.Served) error {
 				n := running.Add(1)
 				defer running.Add(-1)
 				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
@@ -122,7 +121,7 @@ func TestFloods(t *testing.T) {
 			if got := h.pour(c.times, c.piece); !strings.HasSuffix(got, "ENHANCE_YOUR_CALM") && !(strings.Contains(c.name, "string") && strings.HasSuffix(got, "COMPRESSION_ERROR")) {
 				t.Errorf("heard %q", got)
 			}
-			if n := most.Load(); n > 3*int64(r.host.Limits.Streams)+1 {
+			if n := most.Load(); n > 3*int64(r.Host.Limits.Streams)+1 {
 				t.Errorf("%d handlers ran at a time", n)
 			}
 			h = r.greeted(d)
@@ -134,12 +133,12 @@ func TestFloods(t *testing.T) {
 
 // TestFloodsOfHandlers is rapid reset of handlers that do not notice: others are refused, and few run.
 func TestFloodsOfHandlers(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	r.host.Limits.Streams = 10
+	r := newRig(t)
+	r.Rests()
+	r.Host.Limits.Streams = 10
 	var running, most atomic.Int64
 	proceed := make(chan struct{})
-	h := r.greeted(r.tcp(server(func(ctx context.Context, q *web.Request, x web.Served) error {
+	h := r.greeted(r.TCP(server(func(ctx context.Context, q *web.Request, x web.Served) error {
 		n := running.Add(1)
 		defer running.Add(-1)
 		most.Store(max(n, most.Load()))
@@ -173,9 +172,9 @@ func TestFloodsOfHandlers(t *testing.T) {
 
 // TestBomb is blocks of few bytes that stand for many: of most of what is in them nothing is kept, also while windows are closed.
 func TestBomb(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	h := r.greeted(r.tcp(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 0})
+	r := newRig(t)
+	r.Rests()
+	h := r.greeted(r.TCP(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 0})
 	h.say(heads(1, wire.EndStream, cat(ask("GET", "/204"), []byte{0x40, 1, 'a', 0x7f, 0xa1, 0x1e}, []byte(strings.Repeat("b", 4000)))))
 	h.hear("1 204 server=S")
 	bomb := cat(ask("GET", "/big"), repeat(10_000, []byte{number62})) // 40 MB
@@ -198,9 +197,9 @@ func TestBomb(t *testing.T) {
 
 // TestNotReading is a client that makes the server answer and reads nothing: what is kept for it is bounded.
 func TestNotReading(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	h := r.greeted(r.pipes(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 1 << 30})
+	r := newRig(t)
+	r.Rests()
+	h := r.greeted(r.Pipes(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 1 << 30})
 	h.say(window(0, 1<<30))
 	before := heap()
 	var b []byte

@@ -17,13 +17,13 @@ import (
 // blameless fails the test if a fault of ours was contained, or if something is left.
 func (r *rig) blameless() {
 	r.Helper()
-	if !await(r.host) {
-		r.Errorf("%d streams are still open", r.host.Open())
+	if !r.Await() {
+		r.Errorf("%d streams are still open", r.Host.Open())
 	}
-	if held := r.host.Bodies.Load(); held != 0 {
+	if held := r.Host.Bodies.Load(); held != 0 {
 		r.Errorf("%d bytes of bodies are still held", held)
 	}
-	entries, _, _ := r.host.Log.Since(0)
+	entries, _, _ := r.Host.Log.Since(0)
 	for _, e := range entries {
 		if e.Record != nil && e.Record.Reason == "internal error" {
 			r.Errorf("a fault of ours: %s", e.Record.Err)
@@ -49,12 +49,12 @@ func FuzzServer(f *testing.F) {
 	}
 	add(cat(post(1, "/echo"), data(1, "bo"), post(3, "/unread"), get(5, "/stream"), reset(3, wire.Cancel), settings(wire.Setting{ID: wire.InitialWindow, Value: 1}), last(1, "dy"), window(1, 10), get(7, "/big")))
 	f.Fuzz(func(t *testing.T, b []byte, at uint16, relayed bool) {
-		r := &rig{t, webtest.NewHost()}
+		r := newRig(t)
 		var h web.Handler = webtest.Func(waits)
 		if relayed {
 			h = web.Dialing(web.Serving(h))
 		}
-		c := r.greeted(r.pipes(&h2.Server{Node: node("server"), Handler: h}))
+		c := r.greeted(r.Pipes(&h2.Server{Node: node("server"), Handler: h}))
 		go func() { // ends with what is said, or with the connection
 			n := min(int(at), len(b))
 			if _, err := c.Write(b[:n]); err == nil {
@@ -102,8 +102,8 @@ func FuzzClient(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, method, protocol string) {
-		r := &rig{t, webtest.NewHost()}
-		p := r.pool(r.pipes(says(b)))
+		r := newRig(t)
+		p := r.pool(r.Pipes(says(b)))
 		s := r.begin()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		stop := context.AfterFunc(ctx, func() { t.Error("it does not end"); s.Cancel(nil) })

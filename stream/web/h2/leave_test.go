@@ -18,14 +18,14 @@ const warning = "goaway 2147483647 NO_ERROR"
 
 // TestLeave is the end in order: the client is told that there will be one, and once it knows, which stream is the last.
 func TestLeave(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		c := r.greeted(o.of(r, server(app)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		c := r.greeted(o.Of(r.Rig, server(app)))
 		c.say(post(1, "/echo"), data(1, "bo"))
 		c.works(3)
-		r.host.Leave()
-		r.host.Leave()
+		r.Host.Leave()
+		r.Host.Leave()
 		c.hear(warning, "ping leaving\x00")
 		c.works(5) // was on its way, as far as we know
 		c.say(pong("leaving\x00"))
@@ -42,13 +42,13 @@ func TestLeave(t *testing.T) {
 
 // TestLeaveLast is that the last stream does not change any more, whatever becomes of the connection.
 func TestLeaveLast(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		c := r.greeted(o.of(r, server(waits)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		c := r.greeted(o.Of(r.Rig, server(waits)))
 		c.say(get(1, "/wait"))
 		c.works(3)
-		r.host.Leave()
+		r.Host.Leave()
 		c.hear(warning, "ping leaving\x00")
 		c.say(pong("leaving\x00"))
 		c.hear("goaway 3 NO_ERROR")
@@ -63,7 +63,7 @@ func TestLeaveIdle(t *testing.T) {
 	for _, before := range []string{"", "PRI", wire.Preface, wire.Preface + string(settings()), wire.Preface + string(settings()) + string(get(1, "/204"))} {
 		for _, answers := range []bool{true, false} {
 			inBubble(t, func(t *testing.T, r *rig) {
-				c := r.client(r.pipes(server(app)))
+				c := r.client(r.Pipes(server(app)))
 				c.SetDeadline(time.Time{})
 				c.say([]byte(before))
 				synctest.Wait()
@@ -73,7 +73,7 @@ func TestLeaveIdle(t *testing.T) {
 					last = "1"
 				}
 				began := time.Now()
-				r.host.Leave()
+				r.Host.Leave()
 				c.hear(warning, "ping leaving\x00")
 				if answers && len(before) > 24 {
 					c.say(pong("leaving\x00"))
@@ -93,13 +93,13 @@ func TestLeaveIdle(t *testing.T) {
 
 // TestLeaveBefore is a request that has come before anybody looks at its connection, which begins when the gateway leaves already.
 func TestLeaveBefore(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
+	r := newRig(t)
+	r.Rests()
 	near, far := conn.Pipe()
 	c := r.greeted(func() (conn.Conn, error) { return near, nil })
 	c.say(post(1, "/echo"), last(1, "body"))
-	r.host.Leave()
-	r.start(far, server(app), nil)
+	r.Host.Leave()
+	r.Start(far, server(app), nil)
 	for _, want := range []string{"1" + ok("body"), warning, "ping leaving\x00"} {
 		got, err := c.event()
 		if err != nil {
@@ -119,11 +119,11 @@ func TestLeaveBefore(t *testing.T) {
 
 // TestLeaveClients is clients that are busy, idle, and new when the gateway leaves.
 func TestLeaveClients(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
 		began, proceed := make(chan struct{}), make(chan struct{})
-		p := r.pool(o.of(r, server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		p := r.pool(o.Of(r.Rig, server(func(ctx context.Context, q *web.Request, x web.Served) error {
 			if q.Path == "/wait" {
 				close(began)
 				<-proceed
@@ -137,13 +137,13 @@ func TestLeaveClients(t *testing.T) {
 		}
 		y.Flush()
 		<-began
-		r.host.Leave()
+		r.Host.Leave()
 		close(proceed)
 		resp, err := y.Response()
 		if err != nil || resp.Status != 200 {
-			t.Errorf("%s: got %v, %v", o.name, resp, err)
+			t.Errorf("%s: got %v, %v", o.Name, resp, err)
 		} else if b, err := io.ReadAll(y); string(b) != "GET http x /wait" || err != nil {
-			t.Errorf("%s: read %q, %v", o.name, b, err)
+			t.Errorf("%s: read %q, %v", o.Name, b, err)
 		}
 		y.Close()
 		s.End(nil)

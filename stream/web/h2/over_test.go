@@ -40,9 +40,9 @@ func TestOver(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // many wait for a sweeper
-			r := &rig{t, webtest.NewHost()}
-			r.rests()
-			h := r.greeted(r.pipes(server(app)))
+			r := newRig(t)
+			r.Rests()
+			h := r.greeted(r.Pipes(server(app)))
 			c.before(h)
 			h.say(c.say)
 			h.hear(c.hear...)
@@ -88,10 +88,10 @@ func (h *hand) long() {
 
 // TestLarge is a head that is too long: that is answered, and the table stays in step.
 func TestLarge(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(o.of(r, server(app)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(o.Of(r.Rig, server(app)))
 		inStep := append(ask("GET", "/cookie"), number62)
 		many := ask("GET", "/")
 		for range 300 {
@@ -121,10 +121,10 @@ func TestLarge(t *testing.T) {
 
 // TestPrefaces is what comes in place of what a client begins with.
 func TestPrefaces(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		d := o.of(r, server(app))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		d := o.Of(r.Rig, server(app))
 		for _, c := range []struct {
 			say  string
 			hear string
@@ -158,11 +158,11 @@ func TestPrefaces(t *testing.T) {
 
 // TestMany is more streams than may be at a time.
 func TestMany(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		r.host.Limits.Streams = 3
-		h := r.greeted(o.of(r, server(waits)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		r.Host.Limits.Streams = 3
+		h := r.greeted(o.Of(r.Rig, server(waits)))
 		if f := h.await(wire.Settings); !strings.Contains(string(f.Payload), "\x00\x03\x00\x00\x00\x03") {
 			t.Errorf("the settings are %x", f.Payload)
 		}

@@ -34,13 +34,13 @@ func (r *rig) recordOf(is func(*telemetry.Record) bool) telemetry.Record {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for seq := uint64(0); ; {
-		entries, next, _ := r.host.Log.Since(seq)
+		entries, next, _ := r.Host.Log.Since(seq)
 		for _, e := range entries {
 			if e.Record != nil && is(e.Record) {
 				return *e.Record
 			}
 		}
-		if seq = next; r.host.Log.Wait(ctx, seq) != nil {
+		if seq = next; r.Host.Log.Wait(ctx, seq) != nil {
 			r.Fatal("there is no record")
 		}
 	}
@@ -70,9 +70,9 @@ func TestRecords(t *testing.T) {
 		{"POST", "/echo", cat(post(1, "/echo", append(me, "content-length", "4")...), last(1, "bo")), "1 !PROTOCOL_ERROR", 0, telemetry.Client, "invalid", 0, 2},
 		{"GET", "x", get(1, "x", me...), "1 400 content-length=0 server=S", 400, telemetry.Client, "invalid", 0, 0},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(r.pipes(server(waits)))
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(r.Pipes(server(waits)))
 		h.say(c.say)
 		if c.hear != "" {
 			h.hear(c.hear)
@@ -92,12 +92,12 @@ func TestRecords(t *testing.T) {
 // TestRecordsOfNone is the record of what is no request: nothing of it is told but whose fault that was. Whoever is to know
 // is told.
 func TestRecordsOfNone(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
+	r := newRig(t)
+	r.Rests()
 	broken := make(chan error, 1)
 	s := server(app)
 	s.Broken = func(_ *stream.Scope, err error) { broken <- err }
-	d := r.pipes(s)
+	d := r.Pipes(s)
 	h := r.greeted(d)
 	h.say(heads(1, wire.EndStream, ask("GET", "/", "A", "b")))
 	h.hear("1 !PROTOCOL_ERROR")
@@ -132,7 +132,7 @@ func TestRecordsOfNone(t *testing.T) {
 
 // TestRecordsOfConnections is what is known of a connection in the end: how it ended, and the bytes of it.
 func TestRecordsOfConnections(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, c := range []struct {
 			name string
 			ends func(h *hand)
@@ -143,10 +143,10 @@ func TestRecordsOfConnections(t *testing.T) {
 			{"with a goaway", func(h *hand) { h.say(wire.AppendGoAway(nil, 0, wire.NoError, "")); h.CloseWrite() }, telemetry.Client, "fin"},
 			{"at work", func(h *hand) { h.say(get(9, "/wait")); h.settled(); h.CloseWrite() }, telemetry.Client, "gone"},
 		} {
-			t.Run(o.name+" "+c.name, func(t *testing.T) {
-				r := &rig{t, webtest.NewHost()}
-				r.rests()
-				h := r.greeted(o.of(r, server(waits)))
+			t.Run(o.Name+" "+c.name, func(t *testing.T) {
+				r := newRig(t)
+				r.Rests()
+				h := r.greeted(o.Of(r.Rig, server(waits)))
 				h.works(1)
 				c.ends(h)
 				got, err := h.event()
@@ -181,10 +181,10 @@ func TestRecordsOfBackends(t *testing.T) {
 		{cat(answer("200", "content-length", "10"), last(1, "half")), 200, telemetry.Server, "invalid"},
 		{cat(answer("200", "content-length", "10"), data(1, "half"), data(0, "")), 200, telemetry.Server, "invalid"},
 	} {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+		r := newRig(t)
+		r.Rests()
 		b := r.backend(false)
-		h := r.greeted(r.pipes(&h2.Server{Node: node("front"), Handler: web.Dialing(b), Name: "S"}))
+		h := r.greeted(r.Pipes(&h2.Server{Node: node("front"), Handler: web.Dialing(b), Name: "S"}))
 		h.say(get(1, "/"))
 		far := b.accept()
 		far.await(wire.Headers)
@@ -204,7 +204,7 @@ func TestRecordsOfBackends(t *testing.T) {
 func TestFirstByte(t *testing.T) {
 	const asks, thinks, stays = 300 * time.Millisecond, 70 * time.Millisecond, 5 * time.Second
 	inBubble(t, func(t *testing.T, r *rig) {
-		h := r.patient(r.pipes(server(func(_ context.Context, _ *web.Request, x web.Served) error {
+		h := r.patient(r.Pipes(server(func(_ context.Context, _ *web.Request, x web.Served) error {
 			time.Sleep(thinks)
 			x.Respond(&web.Response{Status: 200, Length: -1})
 			io.WriteString(x, "one")

@@ -3,7 +3,6 @@ package h2_test
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"gozilla/stream"
-	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/web/h2"
 	"gozilla/stream/web/webtest"
@@ -24,71 +22,14 @@ func as[T error](err error, to *T) bool { return errors.As(err, to) }
 // patience bounds everything that must happen, however slow the machine.
 const patience = 30 * time.Second
 
-// rig is a host, what listens on it and what dials.
-type rig struct {
-	testing.TB
-	host *stream.Host
-}
+// rig is what an engine has around it.
+type rig struct{ *webtest.Rig }
 
-func node(name string) *stream.Node { return &stream.Node{Name: name} }
+func newRig(t testing.TB) *rig { return &rig{webtest.NewRig(t)} }
 
-// context is one in which scopes can begin.
-func (r *rig) context() context.Context { return stream.WithHost(context.Background(), r.host) }
+type dial = webtest.Dial
 
-// start serves a connection. How it ended is told to over, which may be nil.
-func (r *rig) start(c conn.Conn, s conn.Server, over func(error)) *stream.Scope {
-	scope := r.host.Arrive(r.context(), node("listener"))
-	scope.OnEnd(func(err error) {
-		var told *stream.Told
-		if as(err, &told) || err == nil {
-			c.Close()
-		} else {
-			conn.Abort(c)
-		}
-		if over != nil {
-			over(err)
-		}
-	})
-	conn.Start(scope, c, &stream.Info{}, conn.Serving(s))
-	return scope
-}
-
-// A dial opens a connection to a server.
-type dial func() (conn.Conn, error)
-
-// tcp serves s on a loopback address.
-func (r *rig) tcp(s conn.Server) dial {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(func() { ln.Close() })
-	go func() { // ends with the listener
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			r.start(c.(*net.TCPConn), s, nil)
-		}
-	}()
-	return func() (conn.Conn, error) {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		return c.(*net.TCPConn), nil
-	}
-}
-
-// pipes serves s on pipes.
-func (r *rig) pipes(s conn.Server) dial {
-	return func() (conn.Conn, error) {
-		near, far := conn.Pipe()
-		r.start(far, s, nil)
-		return near, nil
-	}
-}
+var node = webtest.Node
 
 // pool has clients to one server, as simple as can be.
 type pool struct {
@@ -196,24 +137,5 @@ var (
 	_ h2.Pool    = (*pool)(nil)
 	_ web.Opener = (*pool)(nil)
 )
-
-// await waits until no scope is open.
-func await(h *stream.Host) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return h.AwaitIdle(ctx) == nil
-}
-
-// rests fails the test if a scope is left at its end.
-func (r *rig) rests() {
-	r.Cleanup(func() {
-		if !await(r.host) {
-			r.Errorf("%d streams are still open", r.host.Open())
-		}
-		if held := r.host.Bodies.Load(); held != 0 {
-			r.Errorf("%d bytes of bodies are still held", held)
-		}
-	})
-}
 
 func itoa(n int) string { return strconv.Itoa(n) }

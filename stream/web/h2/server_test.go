@@ -184,19 +184,19 @@ var conversations = []struct {
 }
 
 func TestConversations(t *testing.T) {
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, split := range []bool{false, true} {
-			r := &rig{t, webtest.NewHost()}
-			r.rests()
-			d := o.of(r, server(app))
+			r := newRig(t)
+			r.Rests()
+			d := o.Of(r.Rig, server(app))
 			for _, c := range conversations {
-				name := o.name + "/" + c.name
+				name := o.Name + "/" + c.name
 				if split {
 					name += " byte by byte"
 				}
 				t.Run(name, func(t *testing.T) {
 					t.Parallel() // some wait for a sweeper
-					c2 := (&rig{t, r.host}).greeted(d)
+					c2 := (&rig{&webtest.Rig{TB: t, Host: r.Host}}).greeted(d)
 					if split {
 						for i := range c.say {
 							c2.say(c.say[i : i+1])
@@ -234,10 +234,10 @@ func (h *hand) works(stream uint32) {
 
 // TestAsked is a client that waits for a 100.
 func TestAsked(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		c := r.greeted(o.of(r, server(app)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		c := r.greeted(o.Of(r.Rig, server(app)))
 		c.say(post(1, "/echo", "expect", "100-continue", "content-length", "4"))
 		for c.said[1] == nil || c.said[1].String() != " 100" {
 			f, err := c.next()
@@ -258,11 +258,11 @@ func TestAsked(t *testing.T) {
 
 // TestTunnels is raw bytes both ways, which each side ends.
 func TestTunnels(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
 		ended := make(chan struct{})
-		c := r.greeted(o.of(r, server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		c := r.greeted(o.Of(r.Rig, server(func(ctx context.Context, q *web.Request, x web.Served) error {
 			if q.Path == "/works" {
 				return app(ctx, q, x)
 			}
@@ -291,11 +291,11 @@ func TestTunnels(t *testing.T) {
 
 // TestClientResets is a handler whose client has lost interest, or is gone.
 func TestClientResets(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
 		began, causes := make(chan struct{}), make(chan error, 1)
-		d := o.of(r, server(func(ctx context.Context, q *web.Request, x web.Served) error {
+		d := o.Of(r.Rig, server(func(ctx context.Context, q *web.Request, x web.Served) error {
 			if q.Path == "/works" {
 				return app(ctx, q, x)
 			}
@@ -324,7 +324,7 @@ func TestClientResets(t *testing.T) {
 			<-began
 			c.how(h)
 			if got := (<-causes).Error(); got != c.want {
-				t.Errorf("%s: it ended with %q, not %q", o.name, got, c.want)
+				t.Errorf("%s: it ended with %q, not %q", o.Name, got, c.want)
 			}
 			if c.want != "cut by the client: gone" {
 				h.works(3)

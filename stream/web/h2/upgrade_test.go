@@ -31,7 +31,7 @@ func (u upgrading) ServeConn(ctx context.Context, c conn.Conn, about *stream.Inf
 // TestUpgraded is a request that has come in HTTP/1.1, and is answered as stream 1.
 func TestUpgraded(t *testing.T) {
 	payload := func(s ...wire.Setting) []byte { return settings(s...)[wire.HeadSize:] }
-	for _, o := range over {
+	for _, o := range webtest.Over {
 		for _, c := range []struct {
 			name     string
 			path     string
@@ -46,10 +46,10 @@ func TestUpgraded(t *testing.T) {
 			{"DATA", "/wait", payload(), data(1, "x"), []string{"1 !STREAM_CLOSED"}},
 			{"bad settings", "/wait", payload(wire.Setting{ID: wire.MaxFrameSize, Value: 1}), nil, []string{"goaway 0 PROTOCOL_ERROR"}},
 		} {
-			t.Run(o.name+"/"+c.name, func(t *testing.T) {
-				r := &rig{t, webtest.NewHost()}
-				r.rests()
-				h := r.greeted(o.of(r, upgrading{server(waits), c.path, c.settings}))
+			t.Run(o.Name+"/"+c.name, func(t *testing.T) {
+				r := newRig(t)
+				r.Rests()
+				h := r.greeted(o.Of(r.Rig, upgrading{server(waits), c.path, c.settings}))
 				if len(c.settings) == 6 && c.settings[1] == byte(wire.InitialWindow) {
 					h.await(wire.Headers) // of which there is only the head
 					h.said = nil

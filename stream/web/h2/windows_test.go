@@ -39,11 +39,11 @@ func (h *hand) takes(n, most int) (of map[uint32]int) {
 func TestWindows(t *testing.T) {
 	const size = 40_000 // of /big
 	initial := func(n uint32) wire.Setting { return wire.Setting{ID: wire.InitialWindow, Value: n} }
-	for _, o := range over {
-		t.Run(o.name, func(t *testing.T) {
-			r := &rig{t, webtest.NewHost()}
-			r.rests()
-			d := o.of(r, server(app))
+	for _, o := range webtest.Over {
+		t.Run(o.Name, func(t *testing.T) {
+			r := newRig(t)
+			r.Rests()
+			d := o.Of(r.Rig, server(app))
 
 			h := r.greeted(d, initial(0))
 			h.say(get(1, "/big"))
@@ -94,9 +94,9 @@ func TestWindows(t *testing.T) {
 
 // TestLastWindow is a window that is opened in the same moment as the stream is reset, and one of a stream that has nothing left to send.
 func TestLastWindow(t *testing.T) {
-	r := &rig{t, webtest.NewHost()}
-	r.rests()
-	h := r.greeted(r.pipes(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 0})
+	r := newRig(t)
+	r.Rests()
+	h := r.greeted(r.Pipes(server(app)), wire.Setting{ID: wire.InitialWindow, Value: 0})
 	h.say(get(1, "/big"))
 	h.takes(0, 0)
 	h.say(window(1, 1000), reset(1, wire.Cancel))
@@ -109,10 +109,10 @@ func TestLastWindow(t *testing.T) {
 
 // TestLongHeads is heads that do not fit into a frame.
 func TestLongHeads(t *testing.T) {
-	for _, o := range over {
-		r := &rig{t, webtest.NewHost()}
-		r.rests()
-		h := r.greeted(o.of(r, server(app)))
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		h := r.greeted(o.Of(r.Rig, server(app)))
 		value := strings.Repeat("v", 40_000)
 		h.say(wire.EndBlock(append(wire.BeginBlock(nil), ask("POST", "/echo")...), 0, 1, 0, wire.FrameSize), data(1, "body"),
 			wire.EndBlock(append(wire.BeginBlock(nil), fields("x", value)...), 0, 1, wire.EndStream, wire.FrameSize))
