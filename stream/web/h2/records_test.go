@@ -18,32 +18,15 @@ import (
 // record waits for the record of an exchange.
 func (r *rig) record() telemetry.Record {
 	r.Helper()
-	return r.recordOf(func(rec *telemetry.Record) bool { return rec.Connection != 0 })
+	return r.RecordOf(func(rec *telemetry.Record) bool { return rec.Connection != 0 })
 }
 
 // connection waits for the record of a connection that began at the node of that name.
 func (r *rig) connection(at string) telemetry.Record {
 	r.Helper()
-	return r.recordOf(func(rec *telemetry.Record) bool {
+	return r.RecordOf(func(rec *telemetry.Record) bool {
 		return rec.Connection == 0 && rec.Path[0].Binding == node(at).String()
 	})
-}
-
-func (r *rig) recordOf(is func(*telemetry.Record) bool) telemetry.Record {
-	r.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for seq := uint64(0); ; {
-		entries, next, _ := r.Host.Log.Since(seq)
-		for _, e := range entries {
-			if e.Record != nil && is(e.Record) {
-				return *e.Record
-			}
-		}
-		if seq = next; r.Host.Log.Wait(ctx, seq) != nil {
-			r.Fatal("there is no record")
-		}
-	}
 }
 
 // TestRecords is what is known of an exchange in the end.
@@ -115,7 +98,7 @@ func TestRecordsOfNone(t *testing.T) {
 	h.say(long(5, wire.EndStream, fields(":scheme", "http"))) // of a request that is too long, nothing of others is told
 	h.hear("5 431 content-length=0 server=S")
 	<-broken
-	got := r.recordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Status == 431 })
+	got := r.RecordOf(func(rec *telemetry.Record) bool { return rec.HTTP.Status == 431 })
 	if got.HTTP.Path != "" || got.Authority != "" {
 		t.Errorf("got %+v", got)
 	}

@@ -3,12 +3,14 @@ package webtest
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"testing"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 )
 
 // A Rig is a host, what listens on it and what dials: what an engine has around it.
@@ -94,15 +96,66 @@ func (r *Rig) Await() bool {
 }
 
 // Rests fails the test if a scope is left at its end, or bytes of bodies.
-func (r *Rig) Rests() {
-	r.Cleanup(func() {
-		if !r.Await() {
-			r.Errorf("%d streams are still open", r.Host.Open())
+func (r *Rig) Rests() { r.Cleanup(r.Rested) }
+
+// Rested fails the test if a scope is left, or bytes of bodies.
+func (r *Rig) Rested() {
+	r.Helper()
+	if !r.Await() {
+		r.Errorf("%d streams are still open", r.Host.Open())
+	}
+	if held := r.Host.Bodies.Load(); held != 0 {
+		r.Errorf("%d bytes of bodies are still held", held)
+	}
+}
+
+// Blameless fails the test if a fault of ours has ended a stream.
+func (r *Rig) Blameless() {
+	r.Helper()
+	entries, _, _ := r.Host.Log.Since(0)
+	for _, e := range entries {
+		if e.Record != nil && e.Record.Reason == "internal error" {
+			r.Errorf("a fault of ours: %s", e.Record.Err)
 		}
-		if held := r.Host.Bodies.Load(); held != 0 {
-			r.Errorf("%d bytes of bodies are still held", held)
+	}
+}
+
+// RecordOf waits for a record that is one.
+func (r *Rig) RecordOf(is func(*telemetry.Record) bool) telemetry.Record {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for seq := uint64(0); ; {
+		entries, next, _ := r.Host.Log.Since(seq)
+		for _, e := range entries {
+			if e.Record != nil && is(e.Record) {
+				return *e.Record
+			}
 		}
-	})
+		if seq = next; r.Host.Log.Wait(ctx, seq) != nil {
+			r.Fatal("there is no record")
+		}
+	}
+}
+
+// Swallow takes an answer to a request of that method, whatever it is, and wants a body to be as long as was said.
+func (r *Rig) Swallow(method string, y web.Opened) {
+	r.Helper()
+	y.Flush()
+	for {
+		resp, err := y.Response()
+		if err != nil {
+			return
+		}
+		if resp.Final() {
+			length := resp.Length
+			n, err := io.Copy(io.Discard, struct{ io.Reader }{y})
+			if err == nil && length >= 0 && n != length && method != "HEAD" && resp.Status != 304 {
+				r.Errorf("got %d bytes of %d, and no error", n, length)
+			}
+			return
+		}
+	}
 }
 
 // An Engine is what carries exchanges over connections.
