@@ -32,6 +32,7 @@ func (f *bytesFan) ServeConn(ctx context.Context, c conn.Conn, _ *stream.Info) e
 	p.end.Stall = s.Limits().Stall
 	m := &member[piece]{party: p}
 	m.init(s.Limits(), p.stop)
+	defer m.leaves()
 	defer m.follow(ctx)()
 	return f.serve(s, m, f.join(m, f.open))
 }

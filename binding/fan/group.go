@@ -33,6 +33,9 @@ type opening[T item] struct {
 	over  chan struct{}  // closed once it has ended
 	err   error          // how it ended, nil in order; to be read once it is over
 	ended error          // if in order, what the last to be received said
+
+	scope *stream.Scope // while it is opened; nil before and afterwards. The group's lock guards it and what follows.
+	given bool          // up: all who wanted it have gone
 }
 
 // line is the group's stream once it is open.
@@ -54,9 +57,19 @@ func newGroup[T item](b *binding.Builder) *group[T] {
 	return &group[T]{b: b, wanted: make(chan *opening[T], 1), members: map[*member[T]]struct{}{}, queues: queues[T]{}}
 }
 
-// join makes m a member and waits until the group is open, or over. If it is not open yet, open opens it.
+// join makes m a member and waits until the group is open, or over, or the member is gone. If it is not open yet, open opens it.
 func (g *group[T]) join(m *member[T], open func(s *stream.Scope) (line[T], error)) *opening[T] {
 	g.mu.Lock()
+	for g.open != nil && g.open.given { // the next one is opened once it is over
+		o := g.open
+		g.mu.Unlock()
+		select {
+		case <-o.over:
+		case <-m.gone:
+			return o
+		}
+		g.mu.Lock()
+	}
 	if g.open == nil {
 		g.open = &opening[T]{open: open, in: make(chan sought[T]), ready: make(chan struct{}), over: make(chan struct{})}
 		g.wanted <- g.open // has room: the one before is over, else it would be open
@@ -79,7 +92,19 @@ func (g *group[T]) leave(m *member[T]) {
 	delete(g.members, m)
 	delete(g.queues, &m.queue)
 	g.part()
+	if len(g.members) == 0 && g.open != nil && g.open.scope != nil {
+		g.giveUp(g.open)
+	}
 }
+
+// giveUp ends an opening that nobody waits for any more. The lock is held.
+func (g *group[T]) giveUp(o *opening[T]) {
+	o.given = true
+	o.scope.Cancel(errLeft)
+}
+
+// errLeft is that nobody waits for the group.
+var errLeft = &stream.Cut{By: telemetry.Client, Why: "gone"}
 
 // part ends a group that nobody needs any more when the gateway drains.
 func (g *group[T]) part() {
@@ -128,7 +153,7 @@ func (g *group[T]) bury(s *stream.Scope, o *opening[T]) {
 
 // relay opens the group and moves items until it ends.
 func (g *group[T]) relay(s *stream.Scope, o *opening[T]) error {
-	line, err := o.open(s)
+	line, err := g.reach(s, o)
 	if err != nil {
 		return err
 	}
@@ -160,6 +185,20 @@ func (g *group[T]) relay(s *stream.Scope, o *opening[T]) error {
 	}
 	line.close(err)
 	return err
+}
+
+// reach opens the group, as long as there are members that wait for it.
+func (g *group[T]) reach(s *stream.Scope, o *opening[T]) (line[T], error) {
+	g.mu.Lock()
+	if o.scope = s; len(g.members) == 0 {
+		g.giveUp(o)
+	}
+	g.mu.Unlock()
+	line, err := o.open(s)
+	g.mu.Lock()
+	o.scope = nil
+	g.mu.Unlock()
+	return line, err
 }
 
 // stopped reports whether err is that stop was called.

@@ -97,17 +97,19 @@ func (m *member[T]) result(s *stream.Scope, o *opening[T], err error) (ended, fa
 
 // finishes lets the member come to its end: in order after what waits was sent, or at once if it has failed.
 func (m *member[T]) finishes(ended, failed error) {
-	if failed != nil {
-		m.cut(failed)
-		return
-	}
 	m.mu.Lock()
-	if !m.closing {
-		m.ended = ended
+	defer m.mu.Unlock()
+	switch {
+	case failed != nil:
+		m.fail(failed)
+		return
+	case !m.closing:
+		m.ended, m.closing = ended, true
+		m.changed.Broadcast()
 	}
-	m.mu.Unlock()
-	m.close()
-	m.stopRecv()
+	if !m.left {
+		m.stopRecv()
+	}
 }
 
 // write is the goroutine that sends what is queued. It ends once the member is closing and nothing waits any more.

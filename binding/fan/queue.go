@@ -34,6 +34,7 @@ type queue[T item] struct {
 	held    time.Duration // for how long the member has held up the others since it last had caught up
 	closing bool          // nothing more will be queued
 	err     error         // why the member is cut off; set once
+	left    bool          // the member is over, and what it had may be somebody else's
 }
 
 func (q *queue[T]) init(l *stream.Limits, halt func(error)) {
@@ -151,7 +152,16 @@ func (q *queue[T]) fail(err error) {
 	q.closing = true
 	q.items = nil
 	q.changed.Broadcast()
-	q.halt(err)
+	if !q.left {
+		q.halt(err)
+	}
+}
+
+// leaves is that the member is over: it is not made to return any more.
+func (q *queue[T]) leaves() {
+	q.mu.Lock()
+	q.left = true
+	q.mu.Unlock()
 }
 
 // why is why the member was cut off, nil if it was not.

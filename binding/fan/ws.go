@@ -40,10 +40,11 @@ func (f *messageFan) ServeSocket(ctx context.Context, r *ws.Request, x ws.Served
 	p := &messageParty{x: x, most: int(s.Limits().Queue)}
 	m := &member[message]{party: &served{messageParty: p, scope: s}}
 	m.init(s.Limits(), m.stop)
+	defer m.leaves()
 	defer m.follow(ctx)()
 	asked := *r
 	o := f.join(m, func(s *stream.Scope) (line[message], error) { return f.open(s, &asked) })
-	if err := accept(x, r, o); err != nil {
+	if err := accept(x, r, o, m); err != nil {
 		f.leave(m)
 		return err
 	}
@@ -51,11 +52,14 @@ func (f *messageFan) ServeSocket(ctx context.Context, r *ws.Request, x ws.Served
 }
 
 // accept tells a member that it is one, if the group is open.
-func accept(x ws.Served, r *ws.Request, o *opening[message]) error {
+func accept(x ws.Served, r *ws.Request, o *opening[message], m *member[message]) error {
 	select {
 	case <-o.ready:
-	default:
-		<-o.over
+	case <-o.over:
+	case <-m.gone:
+		return m.why()
+	}
+	if o.line == nil { // it could not be opened
 		return o.err
 	}
 	protocol := o.line.(*messageLine).y.Protocol()

@@ -1,12 +1,19 @@
 package fan_test
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gozilla/internal/gwtest"
 	"gozilla/stream"
+	"gozilla/stream/web"
 	"gozilla/wire/websocket"
 )
 
@@ -114,7 +121,7 @@ func TestGroupIsRefused(t *testing.T) {
 	port := gwtest.ClosedPort(t)
 	g := gwtest.Start(t, strings.Replace(reflects, "echo: { type: echo, kind: server }", "echo: { type: tcp, kind: client, options: { host: 127.0.0.1, port: "+port+" } }", 1))
 	c := g.Dial("north")
-	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	gwtest.Send(t, c, upgrade)
 	gwtest.Receive(t, c, "HTTP/1.1 503 ")
 	// Once there is one, of bytes here, all is well.
 	server := gwtest.Listen(t, "127.0.0.1:"+port)
@@ -128,6 +135,48 @@ func TestGroupIsRefused(t *testing.T) {
 	s.Left(websocket.Normal)
 	s.Leave(websocket.Normal, "")
 }
+
+// TestNobodyWaits is a group whose server does not answer: it is given up when nobody waits for it any more, and the next member
+// opens it anew.
+func TestNobodyWaits(t *testing.T) {
+	server := gwtest.Listen(t, "127.0.0.1:0")
+	g := gwtest.Start(t, strings.Replace(reflects, "echo: { type: echo, kind: server }", `echo: { type: ws, kind: client, exit: south }
+  south: { type: http, kind: client, options: { versions: [ http/1.1 ] }, exit: out }
+  out: { type: tcp, kind: client, options: { host: 127.0.0.1, port: `+server.Port()+` } }`, 1))
+	for range 2 {
+		var all []net.Conn
+		for range 3 {
+			c := g.Dial("north")
+			gwtest.Send(t, c, upgrade)
+			all = append(all, c)
+		}
+		group := server.Next()
+		for _, c := range all {
+			c.Close()
+		}
+		if _, err := io.Copy(io.Discard, group); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
+		g.AwaitIdle()
+	}
+	served := make(chan *http.Request, 1)
+	go func() {
+		c := server.Next()
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err == nil {
+			fmt.Fprintf(c, "HTTP/1.1 101 Up\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", web.AcceptKey(r.Header.Get("Sec-WebSocket-Key")))
+			c.Write([]byte("\x81\x05hello"))
+		}
+		served <- r
+	}()
+	gwtest.OpenSocket(t, g.Dial("north"), "/").Gets("text hello")
+	if r := <-served; r == nil {
+		t.Error("the group was not opened again")
+	}
+}
+
+// upgrade is a request for a WebSocket.
+const upgrade = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 // TestProtocolsOfMembers is that each member speaks a protocol that it has offered.
 func TestProtocolsOfMembers(t *testing.T) {

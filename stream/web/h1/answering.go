@@ -125,7 +125,7 @@ func (p *Peer) agreed() bool {
 // receive waits for a head.
 func (p *Peer) receive() error {
 	t := p.receiving.t
-	if p.sent.Load() && !p.armed { // else End says when it was; interim answers are no reason to wait longer
+	if (p.sent.Load() || p.req.Length == 0) && !p.armed { // else End says when it was; interim answers are no reason to wait longer
 		p.armed = true
 		t.Expect(p.link.Scope.Limits().Answer)
 	}

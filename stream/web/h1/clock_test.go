@@ -158,6 +158,7 @@ func TestNoAnswer(t *testing.T) {
 			io.Copy(io.Discard, in)
 		})
 		for _, q := range []string{"GET / HTTP/1.1\n" + host + "\n", "GET / HTTP/1.1\n" + host + "\n",
+			"GET / HTTP/1.1\n" + host + "connection: upgrade\nupgrade: x\n\n", "CONNECT a:1 HTTP/1.1\n" + host + "\n",
 			"POST / HTTP/1.1\n" + host + "content-length: 4\n\nbody", "POST / HTTP/1.1\n" + host + "transfer-encoding: chunked\n\n4\nbody\n0\n\n"} {
 			c := r.bubbleClient(d)
 			began := time.Now()
@@ -169,6 +170,25 @@ func TestNoAnswer(t *testing.T) {
 			c.hear(answer)
 			after(t, began, r.Host.Limits.Answer)
 			c.Close()
+		}
+		back.close()
+	})
+}
+
+// TestGoneBeforeTheUpgrade is a client that ends while a server is asked to switch protocols: it is not waited for.
+func TestGoneBeforeTheUpgrade(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		d, back := r.relay((*webtest.Rig).Pipes, func(c conn.Conn, in *bufio.Reader, n int) {
+			request(in)
+			io.Copy(io.Discard, in)
+		})
+		c := r.bubbleClient(d)
+		began := time.Now()
+		c.say("GET / HTTP/1.1\n" + host + "connection: upgrade\nupgrade: x\n\n")
+		c.Close()
+		r.Host.AwaitIdle(context.Background())
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it is waited for %v", took)
 		}
 		back.close()
 	})

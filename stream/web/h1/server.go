@@ -181,8 +181,9 @@ func (v *serving) look() {
 		v.moved = v.current.out.progress()
 	case v.t.Gone():
 		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "rst"})
-	case v.current.out.progress() == v.moved && v.moved > 0 && !v.current.tunnel.Load() && v.t.Parted():
-		// What it was sent so far is not whole, and nothing comes: it will hardly wait for that.
+	case v.current.out.progress() == v.moved && (v.moved > 0 || v.current.head.Upgrade != "") && !v.current.tunnel.Load() && v.t.Parted():
+		// What it was sent so far is not whole, and nothing comes: it will hardly wait for that. Nor can who has ended speak what it
+		// wants to change to.
 		v.current.scope.Cancel(&stream.Cut{By: telemetry.Client, Why: "gone"})
 	default:
 		v.moved = v.current.out.progress()

@@ -84,10 +84,11 @@ func (y *call) begin(c *Client) error {
 		y.sendHead(wire.EndStream)
 		y.asked = y.now()
 	} else {
-		if r.Length == 0 { // what was agreed on follows
-			y.out.left = -1
-		}
 		y.sendHead(0)
+		if r.Length == 0 { // what will be agreed on follows
+			y.out.left = -1
+			y.asked = y.now()
+		}
 	}
 	y.out.head = nil
 	stream.From(y.ctx).Wakes(y)

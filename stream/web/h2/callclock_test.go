@@ -22,14 +22,14 @@ func (b *backend) acceptPatiently(settings ...wire.Setting) *hand {
 
 // TestNoAnswer is a server that does not answer in time.
 func TestNoAnswer(t *testing.T) {
-	for _, body := range []string{"", "body"} {
+	for _, c := range []struct{ method, body, protocol string }{{"POST", "", ""}, {"POST", "body", ""}, {"GET", "", "websocket"}, {"CONNECT", "", ""}} {
 		inBubble(t, func(t *testing.T, r *rig) {
 			b := r.backend(false)
-			q := request("POST", "/")
-			q.Length = int64(len(body))
+			q := request(c.method, "/")
+			q.Length, q.Protocol = int64(len(c.body)), c.protocol
 			began := time.Now()
-			came := b.asks(q, body)
-			h := b.acceptPatiently()
+			came := b.asks(q, c.body)
+			h := b.acceptPatiently(wire.Setting{ID: wire.EnableConnect, Value: 1})
 			go func() { // ends with the connection
 				for {
 					f, err := h.next()
