@@ -30,7 +30,9 @@ type call struct {
 	late    bool
 	tries   int
 	closed  bool
-	off     bool // the connection
+	off     bool    // the connection
+	kept    *[]byte // what was sent of the body, should it have to be sent again; nil: nothing, or too much
+	whole   bool    // all of the body is kept
 
 	moving sync.Mutex // held while the call goes to another connection
 	stops  bool       // nobody wants to read
@@ -91,9 +93,26 @@ func (y *call) begin(c *Client) error {
 		}
 	}
 	y.out.head = nil
+	if y.tries == 0 && r.Length != 0 {
+		y.kept = bodies.Get().(*[]byte)
+	}
 	stream.From(y.ctx).Wakes(y)
 	stream.From(y.ctx).SetRecord(func(rec *telemetry.Record) { rec.Target = c.link.Target })
 	return nil
+}
+
+// keptMost is how much of a body is kept to be sent again.
+const keptMost = 8 << 10
+
+var bodies = sync.Pool{New: func() any { b := make([]byte, 0, keptMost); return &b }}
+
+// forgets is that the body cannot be sent again.
+func (y *call) forgets() {
+	if y.kept != nil {
+		*y.kept = (*y.kept)[:0]
+		bodies.Put(y.kept)
+		y.kept = nil
+	}
 }
 
 // headBuffers are where heads of requests are made, until they are appended to what a connection sends.
@@ -243,17 +262,23 @@ func (y *call) retries() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	unseen := y.past == wire.RefusedStream
+	most := mostUnseen
+	if cut := (*stream.Cut)(nil); errors.As(y.in.err, &cut) && cut.Why == "goaway" {
+		most = mostLeft
+	}
 	lost := c.fault != nil && !errors.As(c.fault, new(*wire.Fault)) && facts.Repeats(y.req) && !y.late
-	if y.in.stopped || y.ctx.Err() != nil || !facts.Whole(y.req) || y.count > 0 {
+	if y.in.stopped || y.ctx.Err() != nil || !facts.Whole(y.req) && !y.whole || y.count > 0 {
 		return false
 	}
 	y.tries++
-	return unseen && y.tries <= mostUnseen || lost && y.tries <= mostLost
+	return unseen && y.tries <= most || lost && y.tries <= mostLost
 }
 
-// How often a request is sent again: one that no server has looked at, and one that may have been.
+// How often a request is sent again: one that a server has refused, one of a connection that was about to end, and one that may
+// have been looked at.
 const (
 	mostUnseen = 9
+	mostLeft   = 99
 	mostLost   = 3
 )
 
@@ -269,12 +294,27 @@ func (y *call) again() error {
 		err = y.begin(c)
 		y.moving.Unlock()
 		if err == nil {
+			if y.resends() {
+				y.sendKept()
+			}
 			return nil
 		}
 		c.pool.Freed(c)
 		if err != ErrLeft {
 			return err
 		}
+	}
+}
+
+// sendKept sends the body again. Whether that has failed is for who waits for the answer to find out.
+func (y *call) sendKept() {
+	y.lane.Write(*y.kept)
+	c := y.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if y.finish(nil) == nil {
+		y.asked = y.now()
+		c.flush()
 	}
 }
 
@@ -309,8 +349,32 @@ func (y *call) cause(err error) error {
 
 // Write and End are part of web.Stream.
 func (y *call) Write(p []byte) (int, error) {
+	if y.kept != nil {
+		if len(*y.kept)+len(p) > keptMost {
+			y.forgets()
+		} else {
+			*y.kept = append(*y.kept, p...)
+		}
+	}
 	n, err := y.lane.Write(p)
+	if err != nil && y.kept != nil && y.unseen() {
+		return len(p), nil // it will be sent again
+	}
 	return n, y.cause(err)
+}
+
+// resends reports whether all of the body is kept.
+func (y *call) resends() bool {
+	y.c.mu.Lock()
+	defer y.c.mu.Unlock()
+	return y.whole
+}
+
+// unseen reports whether the server has not looked at the request, and will not.
+func (y *call) unseen() bool {
+	y.c.mu.Lock()
+	defer y.c.mu.Unlock()
+	return y.past == wire.RefusedStream
 }
 
 func (y *call) End(trailer web.Header) error {
@@ -320,8 +384,16 @@ func (y *call) End(trailer web.Header) error {
 	c := y.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := y.finish(trailer); err != nil {
+	if len(trailer) > 0 {
+		y.forgets()
+	}
+	err := y.finish(trailer)
+	if err != nil && (y.kept == nil || y.past != wire.RefusedStream) {
 		return y.cause(err)
+	}
+	y.whole = y.kept != nil
+	if err != nil {
+		return nil // it will be sent again
 	}
 	if y.asked == 0 {
 		y.asked = y.now()
@@ -380,6 +452,9 @@ func (y *call) Close() error {
 	if !y.closed {
 		y.closed = true
 		y.leave()
+		if y.resends() { // else somebody may be writing
+			y.forgets()
+		}
 	}
 	return nil
 }
