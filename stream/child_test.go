@@ -38,3 +38,25 @@ func TestAChildOfTheCancelled(t *testing.T) {
 	c.End(nil)
 	s.End(nil)
 }
+
+// waker tells that it was woken.
+type waker chan bool
+
+func (w waker) Wake() { w <- true }
+
+// TestAChildIsWoken is what waits on behalf of a child when its parent is cancelled, before or afterwards.
+func TestAChildIsWoken(t *testing.T) {
+	r := newRig(t)
+	s := r.arrive()
+	w := make(waker)
+	one, two := s.Child(r.node, nil), s.Child(r.node, nil)
+	one.Wakes(w)
+	s.Cancel(errEnough)
+	<-w
+	two.Wakes(w)
+	<-w
+	two.Wakes(nil)
+	one.End(nil)
+	two.End(nil)
+	s.End(nil)
+}

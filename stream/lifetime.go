@@ -155,7 +155,7 @@ func (l *lifetime) Wakes(w Waker) {
 	l.life.Lock()
 	l.waker = w
 	l.life.Unlock()
-	if w != nil && l.cause.Load() != nil {
+	if w != nil && l.Err() != nil {
 		l.wake()
 	}
 }

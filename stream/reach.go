@@ -60,6 +60,17 @@ func (s *Scope) leave(ask []*func()) []*func() {
 	return ask
 }
 
+// Cancel ends the stream, and the exchanges on it, now: reads, writes and dials on their behalf return cause, context.Canceled
+// if that is nil. Only the first call counts.
+func (s *Scope) Cancel(cause error) {
+	s.lifetime.Cancel(cause)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.children {
+		c.wake() // its end is that of its parent
+	}
+}
+
 // CancelWhere cancels the stream if it matches, else those of its exchanges that do.
 func (s *Scope) CancelWhere(match Match, cause error) {
 	s.mu.Lock()
@@ -72,7 +83,7 @@ func (s *Scope) CancelWhere(match Match, cause error) {
 	for _, c := range s.children {
 		c.mu.Lock()
 		if c.matches(match) {
-			c.Cancel(cause)
+			c.lifetime.Cancel(cause)
 		}
 		c.mu.Unlock()
 	}
