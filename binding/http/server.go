@@ -99,7 +99,7 @@ func (s *server) refuseVersion(ctx context.Context, c conn.Conn, about *stream.I
 	if t.Put(http11Required, nil, nil) != nil {
 		return err
 	}
-	t.Linger(ctx)
+	t.Linger(ctx, conn.LingerMost)
 	return &stream.Told{Err: err}
 }
 

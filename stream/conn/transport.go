@@ -344,17 +344,20 @@ func (t *Transport) unsent(err error) error {
 	return t.cut(err)
 }
 
-// Linger ends what is sent and drops what still comes, until the peer has ended that, or has taken nothing of what it was sent
-// for 2 s: closing a socket that has unread bytes, or gets some later, resets it (RFC 9112, section 9.6). Once ctx was
-// cancelled there is a second for all of it.
-func (t *Transport) Linger(ctx context.Context) {
+// LingerMost is how many bytes Linger takes of a peer that it owes nothing.
+const LingerMost = 1 << 20
+
+// Linger ends what is sent and drops what still comes, no more than most bytes of it; 0: all. It returns when the peer has ended
+// that, or has taken nothing of what it was sent for 2 s: closing a socket that has unread bytes, or gets some later, resets it
+// (RFC 9112, section 9.6). Once ctx was cancelled there is a second for all of it.
+func (t *Transport) Linger(ctx context.Context, most int) {
 	const patience = 2 * time.Second
 	if t.Finish() != nil {
 		return
 	}
 	t.readLate.Store(false)
 	left, until, last := t.pending(), time.Now().Add(patience), false
-	for time.Until(until) > 0 {
+	for n := 0; time.Until(until) > 0 && (n < most || most == 0); n += len(t.Buffered()) {
 		t.r, t.w = 0, 0
 		t.Free()
 		if ctx.Err() != nil && !last {

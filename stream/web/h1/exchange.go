@@ -247,7 +247,7 @@ func (x *exchange) finish(err error) error {
 	}
 	if err != nil && x.scope.Err() != nil {
 		err, told = stream.Ended(x.scope, err), false
-		x.v.lingers = x.tunnel.Load() && errors.As(err, new(*stream.Told)) // so that it is read
+		x.v.cut = x.tunnel.Load() && errors.As(err, new(*stream.Told)) // so that it is read
 	}
 	if err == nil || told {
 		if end := x.out.End(nil); end != nil {

@@ -124,6 +124,7 @@ type serving struct {
 
 	fault   error // what came is no request
 	lingers bool  // the client may still send what nobody wants
+	cut     bool  // and was cut off while it did, for no fault of its own
 	nudged  atomic.Bool
 
 	mu      sync.Mutex // guards what follows
@@ -154,8 +155,11 @@ func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 
 // close gives back what the connection holds.
 func (v *serving) close() error {
-	if v.lingers {
-		v.t.Linger(v.scope)
+	switch {
+	case v.cut:
+		v.t.Linger(v.scope, 0)
+	case v.lingers:
+		v.t.Linger(v.scope, conn.LingerMost)
 	}
 	return v.err
 }

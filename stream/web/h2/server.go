@@ -150,7 +150,7 @@ func (v *serving) over(err error) error {
 		return nil
 	case v.fault == nil: // what was sent may be on its way for long
 		v.mu.Unlock()
-		v.t.Linger(v.scope)
+		v.t.Linger(v.scope, conn.LingerMost)
 		v.mu.Lock()
 		return nil
 	case !told:
@@ -159,8 +159,12 @@ func (v *serving) over(err error) error {
 	if fault := new(wire.Fault); v.Broken != nil && errors.As(v.fault, &fault) {
 		v.Broken(v.scope, fault)
 	}
+	most := conn.LingerMost
+	if v.said { // it was cut off for no fault of its own
+		most = 0
+	}
 	v.mu.Unlock()
-	v.t.Linger(v.scope)
+	v.t.Linger(v.scope, most)
 	v.mu.Lock()
 	return &stream.Told{Err: v.fault}
 }
