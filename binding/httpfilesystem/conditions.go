@@ -45,8 +45,13 @@ func judge(h web.Header, now *file.Info, reads bool) verdict {
 
 // conditional reports whether a request says on which condition it changes what is there.
 func conditional(h web.Header) bool {
+	return names(h) || h.Has("if-none-match")
+}
+
+// names reports whether a request says which version it replaces.
+func names(h web.Header) bool {
 	_, dated := date(h, "if-unmodified-since")
-	return dated || h.Has("if-match") || h.Has("if-none-match")
+	return dated || h.Has("if-match")
 }
 
 // creates reports whether a request wants there to be nothing yet.

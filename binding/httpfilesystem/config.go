@@ -87,7 +87,7 @@ func (p *Proxy) Check(r *config.Report) {
 	}
 }
 
-// checkParams tells of params that no condition of the route captures.
+// checkParams tells of params that no condition of the route captures, or not all do.
 func (w *With) checkParams(r *config.Report, when []When) {
 	var known []string
 	for i := range when {
@@ -103,6 +103,11 @@ func (w *With) checkParams(r *config.Report, when []When) {
 	}
 	for _, param := range w.target.params {
 		if slices.Contains(known, param) {
+			for i := range when {
+				if !slices.Contains(when[i].path.gaps, param) {
+					r.Warnf(r.At(&when[i]), "the condition does not capture ${params.%s}: what it holds for is answered by 404", param)
+				}
+			}
 			continue
 		}
 		f := r.Errorf(at, "no condition of the route captures ${params.%s}", param)

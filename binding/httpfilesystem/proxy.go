@@ -85,7 +85,7 @@ func (p *proxy) choose(ctx context.Context, r *web.Request) (file.Port, string, 
 	switch err {
 	case nil:
 		return way.Exit, name, nil
-	case errPath:
+	case errPath, errParam:
 		return nil, "", stream.Refuse(stream.NoRoute, "%w", err)
 	}
 	return nil, "", stream.Refuse(stream.Invalid, "%w", err)

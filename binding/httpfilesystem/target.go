@@ -54,6 +54,7 @@ func (t *target) valid() bool {
 var (
 	errEscape = errors.New("the path has an escape that is none, or that stands for a slash, a backslash or a NUL")
 	errPath   = errors.New("the path has .. or . in it, or an empty part")
+	errParam  = errors.New("the condition that holds does not capture what the file is named by")
 )
 
 // name is the file or folder that the target is for a path that the condition holds for.
@@ -66,6 +67,9 @@ func (t *target) name(w *When, path string, dir bool) (string, error) {
 		value := ""
 		if w != nil {
 			value = w.path.param(path, param)
+		}
+		if value == "" {
+			return "", errParam
 		}
 		value, err := unescape(value)
 		if err != nil {

@@ -50,18 +50,21 @@ func (q *request) put(ctx context.Context) error {
 			return nil
 		case now == nil:
 			return file.ErrNotFound
-		case !conditional(q.Header):
+		case status == 204 && !names(q.Header):
 			return errUnconditional
 		}
 		return q.judge(now)
 	})
 }
 
-// post makes a file.
+// post makes a file. Of none there is no version that a client could have meant (RFC 9110, section 13.1.1).
 func (q *request) post(ctx context.Context) error {
 	return q.write(ctx, 204, func(now *file.Info) error {
-		if now != nil {
+		switch {
+		case now != nil:
 			return file.ErrExists
+		case q.Header.Has("if-match"):
+			return errCondition
 		}
 		return nil
 	})
