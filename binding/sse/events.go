@@ -132,7 +132,7 @@ func (e *events) receive() *sse.Batch {
 		if all[i].Retry > 0 {
 			e.retry = min(all[i].Retry, mostAsked)
 		}
-		if len(all[i].ID) > mostID { // nobody could come back with it
+		if all[i].ID = idOf(all[i].ID); len(all[i].ID) > mostID { // nobody could come back with it
 			all[i].ID, all[i].HasID = "", false
 		}
 	}
