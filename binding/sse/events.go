@@ -92,6 +92,7 @@ func (e *events) Next() (*sse.Batch, error) {
 			e.err = context.Cause(e.ctx)
 		case e.read == nil:
 			if b := e.receive(); b != nil {
+				e.c.b.Node.ServerEvents.Pass(len(b.Events))
 				return b, nil
 			}
 		case errors.Is(e.read, io.EOF):

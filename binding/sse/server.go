@@ -127,6 +127,7 @@ func (s *server) send(ctx context.Context, w *writer, events sse.Events, content
 		case err != nil:
 			return err
 		}
+		s.b.Node.ServerEvents.Received.Add(int64(len(b.Events)))
 		if content != nil {
 			if b = check.batch(ctx, b); b == nil {
 				continue
@@ -135,6 +136,7 @@ func (s *server) send(ctx context.Context, w *writer, events sse.Events, content
 		if err := w.send(b); err != nil {
 			return err
 		}
+		s.b.Node.ServerEvents.Sent.Add(int64(len(b.Events)))
 	}
 }
 
