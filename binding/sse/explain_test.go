@@ -40,7 +40,7 @@ bindings:
 	f(true, "GET", "/events/mine?lastEventId=7", first+"/events/mine; source routes[0] asks 127.0.0.1:0 for the events of /events/mine; out routes[0] asks 127.0.0.1:0 for /events/mine; south  dials localhost:80", "")
 	f(false, "GET", "/events/all", first+"/events/all; source routes[0] asks 127.0.0.1:0 for the events of /events/all; out", "no route")
 	f(false, "GET", "/events/none", first+"/events/none; source", "no route")
-	f(false, "GET", "/event", "events", "no route")
-	f(false, "POST", "/events/all", "events", "invalid")
-	f(false, "GET", "/events/all?lastEventId="+strings.Repeat("x", 255), "events", "invalid")
+	f(false, "GET", "/event", "events  answers with status 404", "no route")
+	f(false, "POST", "/events/all", "events  answers with status 405", "invalid")
+	f(false, "GET", "/events/all?lastEventId="+strings.Repeat("x", 255), "events  answers with status 400", "invalid")
 }

@@ -192,10 +192,12 @@ func (s *server) explain(ctx context.Context, q *stream.Question) error {
 	if err == nil {
 		_, err = s.choose(ctx, asked)
 	}
+	trace := stream.From(ctx).Trace()
 	if err != nil {
+		trace.Notef("answers with status %d", web.Answer(err).Status)
 		return err
 	}
-	stream.From(ctx).Trace().Notef("asks for the events of %s", asked.Path)
+	trace.Notef("asks for the events of %s", asked.Path)
 	q.Header = questionOf(asked)
 	return nil
 }

@@ -12,11 +12,12 @@ import (
 func (s *server) explain(ctx context.Context, q *stream.Question) error {
 	var h handshake
 	err := h.read(asked(q))
+	if err == nil {
+		_, err = s.choose(ctx, &h.Request)
+	}
 	if err != nil {
 		stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
-		return err
 	}
-	_, err = s.choose(ctx, &h.Request)
 	return err
 }
 
