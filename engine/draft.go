@@ -184,6 +184,9 @@ func (in *instance) measure(e *Engine, b *planned) {
 	if b.speaks("ws") {
 		in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Messages, selects(b.space, b)))
 	}
+	if b.speaks("sse") {
+		in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.ServerEvents, selects(b.space, b)))
+	}
 	if b.speaks("http") {
 		attributes, _ := telemetry.ParseAttributes(b.Telemetry().Attributes) // what is wrong was told by check
 		in.node.Attributes.Store(attributes)

@@ -14,6 +14,7 @@ type Node struct {
 	Streams         telemetry.Streams
 	Exchanges       telemetry.Exchanges                  // of http
 	Messages        telemetry.Messages                   // of WebSockets
+	ServerEvents    telemetry.ServerEvents               // of sse
 	Attributes      atomic.Pointer[telemetry.Attributes] // of the metrics of Exchanges; none at first
 
 	qualified atomic.Pointer[string]

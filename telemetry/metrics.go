@@ -45,7 +45,7 @@ const (
 	Histogram Kind = "histogram" // many values, of which it is counted how many were how large
 )
 
-// A Group is what one binding counts of one protocol: *Streams, *Exchanges or *Messages.
+// A Group is what one binding counts of one protocol: *Streams, *Exchanges, *Messages or *ServerEvents.
 type Group interface {
 	family() *family
 	// read adds what the group has counted to sum.

@@ -179,7 +179,7 @@ func TestMetricsFromManySides(t *testing.T) {
 
 func TestMetricNames(t *testing.T) {
 	names := telemetry.MetricNames()
-	if len(names) != 36 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != 36 {
+	if len(names) != 38 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != 38 {
 		t.Errorf("%d names: %v", len(names), names)
 	}
 	for _, name := range []string{"stream.opens.received", "http.duration", "grpc.requests.per.rpc", "mcp.tools.call.duration"} {

@@ -37,8 +37,14 @@ var messageFamily = family{
 	{"ws.messages.sent", Counter, UnitCount, "WebSocket messages that went back to who opened the sockets"},
 }
 
+// serverEventFamily are the metrics of bindings that streams of events go through.
+var serverEventFamily = family{
+	{"sse.events.received", Counter, UnitCount, "Server-sent events that came to the binding from where it opened streams"},
+	{"sse.events.sent", Counter, UnitCount, "Server-sent events that went back to who opened the streams"},
+}
+
 // families are all that this build counts for bindings.
-var families = []*family{&streamFamily, &exchangeFamily, &messageFamily}
+var families = []*family{&streamFamily, &exchangeFamily, &messageFamily, &serverEventFamily}
 
 // unbuilt are the metrics that a zilla.yaml may list and that nothing in this build counts yet.
 var unbuilt = []string{

@@ -300,6 +300,7 @@ type fake struct {
 	topics sse.Port
 	group  chan *conn.PipeConn
 	source ssetest.Fake
+	node   *stream.Node // of the fan
 	stop   func()
 }
 
@@ -332,6 +333,7 @@ func newFake(t *testing.T) *fake {
 	stream.Offer(to, conn.Protocol, conn.Dialing(exit{f.group}))
 	stream.Offer(to, sse.Protocol, sse.Port(&f.source))
 	built.Link(spec, func(string, string) *stream.Node { return to })
+	f.node = built.Node
 	face, _ := stream.TargetOf(conn.Protocol, built.Node)
 	f.fan = face.Port
 	topics, _ := stream.TargetOf(sse.Protocol, built.Node)

@@ -56,7 +56,11 @@ func (f *eventsFan) OpenEvents(ctx context.Context, r *sse.Request) (sse.Events,
 	m.init(stream.From(ctx).Limits(), func(error) {})
 	t, isNew, ok := f.join(m, r)
 	if !ok {
-		return f.exit.OpenEvents(ctx, r)
+		e, err := f.exit.OpenEvents(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return &counted{e, f.b.Node}, nil
 	}
 	m.topic = t
 	m.unfollow = stream.While(ctx, func() { m.cut(context.Cause(ctx)) })
@@ -195,6 +199,7 @@ func (t *topic) relay(s *stream.Scope) error {
 			return err
 		}
 		e := events{b}
+		t.fan.b.Node.ServerEvents.Received.Add(int64(len(b.Events)))
 		s.Moved(0, int64(e.size()))
 		t.mu.Lock()
 		t.remember(e)
@@ -277,6 +282,7 @@ func (m *listener) Next() (*sse.Batch, error) {
 	}
 	b := m.hand[0].Batch
 	m.given, m.hand = m.hand[0].size(), m.hand[1:]
+	m.topic.fan.b.Node.ServerEvents.Sent.Add(int64(len(b.Events)))
 	return b, nil
 }
 
@@ -286,4 +292,19 @@ func (m *listener) Close() error {
 	m.unfollow()
 	m.topic.leave(&m.queue)
 	return nil
+}
+
+// counted is a stream that is nobody else's, whose events are counted.
+type counted struct {
+	sse.Events
+	node *stream.Node
+}
+
+// Next is part of sse.Events.
+func (c *counted) Next() (*sse.Batch, error) {
+	b, err := c.Events.Next()
+	if err == nil {
+		c.node.ServerEvents.Pass(len(b.Events))
+	}
+	return b, err
 }

@@ -136,6 +136,22 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// TestEventsAreCounted has two share a stream, and another one have one of its own.
+func TestEventsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		one, two, own := f.listen(t, "/a", ""), f.listen(t, "/a", ""), f.listen(t, "/a", "unknown")
+		f.emit("1", "2")
+		for _, e := range []sse.Events{one, two, own} {
+			gets(t, e, "1", "2")
+		}
+		if n := &f.node.ServerEvents; n.Received.Load() != 4 || n.Sent.Load() != 6 {
+			t.Errorf("it has received %d events and sent %d", n.Received.Load(), n.Sent.Load())
+		}
+	})
+}
+
 // TestSlowListener is that one who does not read is cut off, and the others are not.
 func TestSlowListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -63,6 +63,7 @@ type refusal struct {
 	status int // of the answer
 	text   string
 	after  time.Duration // when it may be worth another try; 0: not said
+	wants  web.Header    // of a 401: by what the client can show who it is
 }
 
 func (r *refusal) Error() string { return r.text }
@@ -76,7 +77,7 @@ func refusalOf(r *web.Response) *refusal {
 	coding := r.Header.Get("content-encoding")
 	switch {
 	case r.Status != 200:
-		return &refusal{r.Status, "the server has answered with status " + statusText(r.Status), retryAfter(r.Header)}
+		return &refusal{r.Status, "the server has answered with status " + statusText(r.Status), retryAfter(r.Header), wantsOf(r)}
 	case !strings.EqualFold(strings.TrimSpace(kind), "text/event-stream"):
 		return &refusal{status: 200, text: "the server has answered with something else than a stream of events"}
 	case coding != "" && !strings.EqualFold(coding, "identity"):
@@ -85,13 +86,23 @@ func refusalOf(r *web.Response) *refusal {
 	return nil
 }
 
+// wantsOf are the challenges of a 401, which must have one wherever it goes (RFC 9110, section 15.5.2).
+func wantsOf(r *web.Response) (h web.Header) {
+	for _, f := range r.Header {
+		if r.Status == 401 && f.Name == "www-authenticate" {
+			h.Add(f.Name, f.Value)
+		}
+	}
+	return h
+}
+
 // refused is the error of who asked for events: what the server has said of the request is said on.
 func refused(err error) error {
 	r, ok := err.(*refusal)
 	if !ok {
 		return asRefused(err)
 	}
-	answer := &web.Error{Status: 502, Err: r}
+	answer := &web.Error{Status: 502, Header: r.wants, Err: r}
 	reason := stream.Unavailable
 	switch {
 	case r.status == 404 || r.status == 410 || r.status == 204:
@@ -100,7 +111,7 @@ func refused(err error) error {
 		answer.Status = r.status
 	}
 	if r.after > 0 {
-		answer.Header = web.Fields("retry-after", seconds(r.after))
+		answer.Header.Add("retry-after", seconds(r.after))
 	}
 	return &stream.Refused{Reason: reason, Err: answer, RetryAfter: r.after}
 }

@@ -4,8 +4,9 @@
 //
 // A server takes requests by GET, and sends the events that its exit has, as they come, as text/event-stream. It is told by
 // the header last-event-id, or else by the parameter lastEventId of the query, after which event to go on; ids of more than
-// 254 bytes are refused (400). What stands behind sees the path without the query. HEAD is answered as GET is, without
-// events; other methods are 405, and a body is 400. Where no route leads, it is 404.
+// 254 bytes, or with control characters other than tabs, are refused (400). What stands behind sees the path without the
+// query. HEAD is answered as GET is, without events; other methods are 405, and a body is 400. Where no route leads, it is
+// 404.
 //
 // A client asks a server by GET for text/event-stream, and takes nothing else for a stream of events: another answer is
 // what the sse server in front says too, where it is of use to its client (204, 4xx, 503 and 504), else 502.
@@ -13,6 +14,9 @@
 // time is over that the server has wanted (retry), or the option says, and up to half as much more; twice as
 // long each time, up to half a minute, until an event comes. What the server says by retry-after counts too. An answer that
 // will be no other next time, such as 404, and 204, end that. Whoever reads from the client notices nothing but the pause.
+//
+// An id that a client could not come back with by a header is none: one with control characters other than tabs, or of more
+// than 254 bytes. The event goes on without it. Spaces and tabs around an id are cut off, as they are of a header's value.
 //
 // While there are no events a server may send comments, so that nobody in between takes the connection for dead: the
 // property zilla.binding.sse.maximum.idle.time says after how many seconds. A session whose guard wants new credentials in
@@ -38,6 +42,7 @@
 //     that is left out is told of.
 //   - A client asks again for what was cut off, and does not take text/plain, or a status that is not 200, for events.
 //   - A space at the beginning of a value is not lost. What would break a line in an id or a type is never written.
+//   - An id with a control character in it does not count. Clients would come back with it, and be refused by 400.
 //   - In a path that decides who may have what, dots and needless escapes are refused.
 //   - 405 says which methods there are, events are not to be stored by caches (cache-control: no-store), and HEAD is answered.
 package sse

@@ -92,6 +92,7 @@ func (e *events) Next() (*sse.Batch, error) {
 			e.err = context.Cause(e.ctx)
 		case e.read == nil:
 			if b := e.receive(); b != nil {
+				e.c.b.Node.ServerEvents.Pass(len(b.Events))
 				return b, nil
 			}
 		case errors.Is(e.read, io.EOF):
@@ -132,7 +133,7 @@ func (e *events) receive() *sse.Batch {
 		if all[i].Retry > 0 {
 			e.retry = min(all[i].Retry, mostAsked)
 		}
-		if len(all[i].ID) > mostID { // nobody could come back with it
+		if all[i].ID = idOf(all[i].ID); len(all[i].ID) > mostID { // nobody could come back with it
 			all[i].ID, all[i].HasID = "", false
 		}
 	}

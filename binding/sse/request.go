@@ -8,10 +8,15 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/sse"
 	"gozilla/stream/web"
+	"gozilla/wire/eventstream"
 )
 
 // mostID is the most bytes that the id of an event may have that a client comes back with.
 const mostID = 254
+
+// idOf is an id as it comes back in a header, which has no spaces and tabs around its value. An event is told with the same,
+// so that who looks for the id finds it.
+func idOf(id string) string { return strings.Trim(id, " \t") }
 
 // requestOf is what a request by http asks for. An error is answered by 400, or 405.
 func requestOf(r *web.Request, x web.Served) (*sse.Request, error) {
@@ -29,11 +34,11 @@ func requestOf(r *web.Request, x web.Served) (*sse.Request, error) {
 		}
 		q.LastID, q.Resumes = id, true
 	}
-	switch {
+	switch q.LastID = idOf(q.LastID); {
 	case len(q.LastID) > mostID:
 		return nil, stream.Refuse(stream.Invalid, "the last event id has more than %d bytes", mostID)
-	case strings.ContainsAny(q.LastID, "\r\n\x00"):
-		return nil, stream.Refuse(stream.Invalid, "the last event id is none")
+	case !eventstream.IsID(q.LastID):
+		return nil, stream.Refuse(stream.Invalid, "the last event id has a control character in it")
 	}
 	return q, bodyless(r, x)
 }

@@ -127,6 +127,7 @@ func (s *server) send(ctx context.Context, w *writer, events sse.Events, content
 		case err != nil:
 			return err
 		}
+		s.b.Node.ServerEvents.Received.Add(int64(len(b.Events)))
 		if content != nil {
 			if b = check.batch(ctx, b); b == nil {
 				continue
@@ -135,6 +136,7 @@ func (s *server) send(ctx context.Context, w *writer, events sse.Events, content
 		if err := w.send(b); err != nil {
 			return err
 		}
+		s.b.Node.ServerEvents.Sent.Add(int64(len(b.Events)))
 	}
 }
 
@@ -191,11 +193,21 @@ func (s *server) explain(ctx context.Context, q *stream.Question) error {
 		_, err = s.choose(ctx, asked)
 	}
 	if err != nil {
+		noteAnswer(ctx, err)
 		return err
 	}
 	stream.From(ctx).Trace().Notef("asks for the events of %s", asked.Path)
 	q.Header = questionOf(asked)
 	return nil
+}
+
+// noteAnswer notes by which status a request is refused. Where that is for who its client is, the http server in front may
+// answer as it does itself: that is its own to say.
+func noteAnswer(ctx context.Context, err error) {
+	if r, ok := errors.AsType[*stream.Refused](err); ok && (r.Reason == stream.Unauthenticated || r.Reason == stream.Forbidden) {
+		return
+	}
+	stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
 }
 
 // questionOf is a request for events as a question has it.

@@ -54,6 +54,34 @@ func reads(t testing.TB, y io.Reader, want string) {
 	}
 }
 
+// TestMetrics is what is counted of events. One of them is not what the server wants of their data.
+func TestMetrics(t *testing.T) {
+	g := gwtest.Start(t, `name: test
+bindings:
+  north: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: web }
+  web: { type: http, kind: server, exit: events }
+  events: { type: sse, kind: server, options: { requests: [ { path: /events, content: int32 } ] }, exit: source }
+  source: { type: sse, kind: client, exit: back }
+  back: { type: back, kind: server }
+`)
+	backOf("back").set(func(_ context.Context, _ *web.Request, x web.Served) error {
+		if err := eventStream(x); err != nil {
+			return err
+		}
+		return send(x, "data:1\n\ndata:x\n\n:comment\n\nid:3\n\ndata:never whole\n")
+	})
+	c := g.Dial("north")
+	gwtest.Send(t, c, "GET /events HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+	if got, _ := io.ReadAll(c); !strings.Contains(string(got), "data:1\n\nid:3\n\n") {
+		t.Errorf("the answer is %q", got)
+	}
+	for binding, want := range map[string][2]int64{"source": {3, 3}, "events": {3, 2}} {
+		if received, sent := g.Metric(binding, "sse.events.received"), g.Metric(binding, "sse.events.sent"); received != want[0] || sent != want[1] {
+			t.Errorf("%s has received %d events and sent %d", binding, received, sent)
+		}
+	}
+}
+
 // TestQuiet sends comments while there are no events.
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 
 	"gozilla/stream"
 	"gozilla/stream/web"
@@ -12,12 +13,22 @@ import (
 func (s *server) explain(ctx context.Context, q *stream.Question) error {
 	var h handshake
 	err := h.read(asked(q))
-	if err != nil {
-		stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
-		return err
+	if err == nil {
+		_, err = s.choose(ctx, &h.Request)
 	}
-	_, err = s.choose(ctx, &h.Request)
+	if err != nil {
+		noteAnswer(ctx, err)
+	}
 	return err
+}
+
+// noteAnswer notes by which status a request is refused. Where that is for who its client is, the http server in front may
+// answer as it does itself: that is its own to say.
+func noteAnswer(ctx context.Context, err error) {
+	if r, ok := errors.AsType[*stream.Refused](err); ok && (r.Reason == stream.Unauthenticated || r.Reason == stream.Forbidden) {
+		return
+	}
+	stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
 }
 
 // explain is part of binding.Explains.

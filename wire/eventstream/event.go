@@ -20,11 +20,11 @@ type Event struct {
 
 // AppendEvent writes an event, with its time if that is timed and known. An event that says nothing is nothing.
 //
-// An id that cannot be written, for a break of line or a NUL in it, is left out: another one would have the reader come
-// back to the wrong place. From a type, breaks are cut out.
+// An id that is none, see [IsID], is left out: another one would have the reader come back to the wrong place. From a type,
+// breaks are cut out.
 func AppendEvent(dst []byte, e *Event, timed bool) []byte {
 	begin := len(dst)
-	if e.HasID && !strings.ContainsAny(e.ID, "\r\n\x00") {
+	if e.HasID && IsID(e.ID) {
 		dst = appendField(dst, "id:", e.ID)
 	}
 	if e.HasData && e.Type != "" {
@@ -43,6 +43,18 @@ func AppendEvent(dst []byte, e *Event, timed bool) []byte {
 		dst = insertTime(dst, begin, e.Time)
 	}
 	return append(dst, '\n')
+}
+
+// IsID reports whether an id can be one: no byte of it is a control character, but for tabs. The HTML standard has only NUL
+// not count. But a reader comes back with the id in a header, Last-Event-ID, of which none of them may be a part (RFC 9110,
+// section 5.5): one that has kept such an id would be refused each time.
+func IsID[T string | []byte](id T) bool {
+	for i := range len(id) {
+		if c := id[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 var breaks = strings.NewReplacer("\r", "", "\n", "")

@@ -183,7 +183,7 @@ func (p *Parser) field(name, value []byte) {
 		}
 		e.Data = append(append(e.Data, '\n'), value...)
 	case "id":
-		if bytes.IndexByte(value, 0) < 0 {
+		if IsID(value) {
 			e.HasID, e.ID = true, string(value)
 		}
 	case "event":

@@ -98,6 +98,8 @@ func TestParser(t *testing.T) {
 		{"id, white space", "id: 1\ndata:x\n\n", `id="1" data="x"`},
 		{"id, not UTF-8", "id:\xc3\x28\ndata:x\n\n", `id="\xc3(" data="x"`},
 		{"id, NUL", "id:1\x002\ndata:x\n\n", `data="x"`},
+		{"id, control characters", "id:0\nid:a\x01b\nid:\x1f\nid:1\x7f\ndata:x\n\n", `id="0" data="x"`},
+		{"id, tab", "id:1\t2\ndata:x\n\n", `id="1\t2" data="x"`},
 		{"id, twice", "id:1\nid:2\ndata:x\n\n", `id="2" data="x"`},
 		{"id alone", "id:1\n\ndata:x\n\n", `id="1"; data="x"`},
 		{"id and type alone", "id:1\nevent:a\n\n", `id="1"`},
@@ -211,6 +213,9 @@ func TestAppend(t *testing.T) {
 		{Event{ID: "1\ndata:2", HasID: true, HasData: true}, "data:\n\n"},
 		{Event{ID: "1\r", HasID: true}, ""},
 		{Event{ID: "1\x00", HasID: true}, ""},
+		{Event{ID: "a\x01b", HasID: true, HasData: true}, "data:\n\n"},
+		{Event{ID: "\x7f", HasID: true}, ""},
+		{Event{ID: "1\t2", HasID: true}, "id:1\t2\n\n"},
 		{Event{Type: "a\r\ndata:b", HasData: true, Data: []byte("x")}, "event:adata:b\ndata:x\n\n"},
 		{Event{Type: "a", ID: "1", HasID: true}, "id:1\n\n"},
 		{Event{Retry: 1500 * time.Millisecond}, "retry:1500\n\n"},
@@ -252,7 +257,7 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatal(err)
 		}
 		want := e
-		if strings.ContainsAny(id, "\r\n\x00") {
+		if !IsID(id) {
 			want.HasID = false
 		}
 		if !want.HasID {
