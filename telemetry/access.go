@@ -51,7 +51,11 @@ func (r *Record) appendCommon(b []byte, combined bool) []byte {
 		b = appendLogItem(b, h.Method, true)
 		b = append(b, ' ')
 		b = appendLogItem(b, h.Path, true)
-		if h.Version != "" {
+		switch h.Version {
+		case "":
+		case "HTTP/2": // which httpd spells as if it had a minor version
+			b = append(b, " HTTP/2.0"...)
+		default:
 			b = append(b, ' ')
 			b = appendLogItem(b, h.Version, true)
 		}
