@@ -301,7 +301,7 @@ func TestLogWritesToSlog(t *testing.T) {
 	loud.Record(fullRecord())
 	loud.Record(&telemetry.Record{ID: 8})
 	loud.Record(&telemetry.Record{ID: 9, Connection: 8, HTTP: telemetry.HTTP{
-		Method: "GET", Scheme: "https", Path: "/a b", Version: "HTTP/2.0", Status: 200, Referer: "r", Agent: "a", Trace: "t"}})
+		Method: "GET", Scheme: "https", Path: "/a b", Version: "HTTP/2", Status: 200, Referer: "r", Agent: "a", Trace: "t"}})
 	loud.Record(&telemetry.Record{ID: 10, Connection: 8, HTTP: telemetry.HTTP{Status: 400}})
 	loud.Record(&telemetry.Record{ID: 11, WS: telemetry.WS{Received: 2, Sent: 3, By: telemetry.Client, Code: 1000, Reason: "that is all"}})
 	want := strings.Join([]string{
@@ -311,7 +311,7 @@ func TestLogWritesToSlog(t *testing.T) {
 			`path="default:north routes[0] > default:south exit" received=12 sent=34 dial=1.25ms first_byte=3.5ms ` +
 			`duration=1m1s by=server reason=rst error="connection reset by peer" rtt=250µs retransmits=2`,
 		`level=INFO msg="connection ended" connection=8 received=0 sent=0 duration=0s`,
-		`level=INFO msg="exchange ended" exchange=9 connection=8 http.method=GET http.scheme=https http.path="/a b" http.version=HTTP/2.0 ` +
+		`level=INFO msg="exchange ended" exchange=9 connection=8 http.method=GET http.scheme=https http.path="/a b" http.version=HTTP/2 ` +
 			`http.status=200 http.referer=r http.agent=a http.trace=t received=0 sent=0 duration=0s`,
 		`level=INFO msg="exchange ended" exchange=10 connection=8 http.status=400 received=0 sent=0 duration=0s`,
 		`level=INFO msg="connection ended" connection=11 ws.received=2 ws.sent=3 ws.by=client ws.code=1000 ws.reason="that is all" received=0 sent=0 duration=0s`,

@@ -157,7 +157,7 @@ func fullExchange() *telemetry.Record {
 	r.Reason, r.Err, r.RTT, r.Retransmits = "fin", "", 0, 0
 	r.Authority, r.Identity = "example.com", "alice"
 	r.HTTP = telemetry.HTTP{
-		Method: "GET", Scheme: "https", Path: "/items?a=b", Version: "HTTP/2.0", Status: 200,
+		Method: "GET", Scheme: "https", Path: "/items?a=b", Version: "HTTP/2", Status: 200,
 		Referer: "https://example.com/", Agent: "curl/8.0", Trace: "00-1-2-01",
 	}
 	return r
@@ -198,7 +198,7 @@ func TestRecordJSON(t *testing.T) {
 			`"error":"connection reset by peer","rtt_ms":0.25,"retransmits":2}`},
 		{&telemetry.Record{ID: 8, Start: full.Start}, `{"id":8,"start":"2026-08-01T12:00:00.123Z","received":0,"sent":0,"duration_ms":0}`},
 		{fullExchange(), `{"id":8,"connection":7,"start":"2026-08-01T12:00:00.123Z","source":"10.0.0.1:5555","dest":"[::1]:80","target":"10.0.0.9:8080",` +
-			`"http":{"method":"GET","scheme":"https","path":"/items?a=b","version":"HTTP/2.0","status":200,` +
+			`"http":{"method":"GET","scheme":"https","path":"/items?a=b","version":"HTTP/2","status":200,` +
 			`"referer":"https://example.com/","agent":"curl/8.0","trace":"00-1-2-01"},` +
 			`"path":[{"binding":"default:north","route":"routes[0]"},{"binding":"default:south","route":"exit"}],` +
 			`"received":12,"sent":34,"authority":"example.com","identity":"alice",` +

@@ -33,7 +33,8 @@
 // breaks the rules a 502, one that takes longer than the limit answer a 504. A response that breaks off later is broken
 // off on the other side too, so that half of it never looks whole.
 //
-// The limits of both sides: head and headtime bound a head, in bytes and in time, body the time that a message may stand
+// The limits of both sides: head and headtime bound a head, in bytes and in time (it has no more than 256 fields, of which each
+// part of a cookie that HTTP/2 has split is one), body the time that a message may stand
 // still, pause the same for an answer whose length was not said, idle how long a client may wait between two requests, spare how long a client keeps a connection to a server
 // without using it, answer how long a server may think.
 //

@@ -270,6 +270,15 @@ func (b *block) request(r *web.Request, ended bool) error {
 	return b.sound(r, tunnel)
 }
 
+// sameAuthority compares two authorities (RFC 9113, section 8.3.1; RFC 3986, section 6.2.3).
+func sameAuthority(one, other, scheme string) bool {
+	port := ":80"
+	if strings.EqualFold(scheme, "https") {
+		port = ":443"
+	}
+	return strings.EqualFold(strings.TrimSuffix(one, port), strings.TrimSuffix(other, port))
+}
+
 // sound tells what is wrong with a request that is well-formed.
 func (b *block) sound(r *web.Request, tunnel bool) error {
 	switch {
@@ -277,7 +286,7 @@ func (b *block) sound(r *web.Request, tunnel bool) error {
 		return http1.ErrExpect
 	case b.has&hasAuthority == 0:
 		r.Authority = b.host
-	case b.host != "" && !strings.EqualFold(b.host, b.authority):
+	case b.host != "" && !sameAuthority(b.host, b.authority, b.scheme):
 		return &http1.Fault{Status: 400, Text: "host is another one than :authority"}
 	}
 	switch {

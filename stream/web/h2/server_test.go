@@ -151,6 +151,8 @@ var conversations = []struct {
 	{"crumbs", get(1, "/cookie", "cookie", "a=1", "x", "y", "cookie", "b=2", "cookie", "c=3"), []string{"1" + ok("cookie=a=1; b=2; c=3,x=y")}},
 	{"te", get(1, "/", "te", "trailers"), []string{"1" + ok("GET http x /")}},
 	{"host agrees", get(1, "/", "host", "X"), []string{"1" + ok("GET http x /")}},
+	{"host agrees but for the port of the scheme", get(1, "/", "host", "x:80"), []string{"1" + ok("GET http x /")}},
+	{"host differs by the port", get(1, "/", "host", "x:443"), []string{"1 400 content-length=0 server=S"}},
 	{"host alone", heads(1, wire.EndStream, fields(":method", "GET", ":scheme", "http", ":path", "/", "host", "y")), []string{"1" + ok("GET http y /")}},
 	{"any order", heads(1, wire.EndStream, fields(":path", "/", ":authority", "y", ":scheme", "HTTP", ":method", "GET")), []string{"1" + ok("GET http y /")}},
 	{"OPTIONS *", heads(1, wire.EndStream, ask("OPTIONS", "*")), []string{"1" + ok("OPTIONS http x *")}},
