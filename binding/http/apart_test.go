@@ -102,11 +102,18 @@ func (b *both) conns() int {
 	return b.new
 }
 
-func (b *both) gateway(t *testing.T, between, options string) *gwtest.Gateway {
-	text := strings.Replace(relaying, "kind: client, exit: south }", "kind: client, options: "+options+", exit: between }", 1) + "  between: { type: " + between + ", kind: client, exit: south }\n"
+// gateway has one connection to the server, and what is apart; more are bindings.
+func (b *both) gateway(t *testing.T, between, options, more string) *gwtest.Gateway {
+	text := strings.Replace(relaying, "kind: client, exit: south }", "kind: client, options: "+options+", exit: between }", 1) + "  between: " + between + "\n" + more
 	_, port, _ := net.SplitHostPort(b.Listener.Addr().String())
 	return gwtest.Start(t, text, gwtest.Env("SERVER", port), gwtest.Limits(func(l *stream.Limits) { l.Pool = 1 }))
 }
+
+// What is between an http client and its server.
+const (
+	agrees  = "{ type: agreeing, kind: client, exit: south }"
+	insists = "{ type: insisting, kind: client, exit: south }"
+)
 
 // answers sends a request, and wants an answer with that status and body.
 func answers(t *testing.T, g *gwtest.Gateway, text string, status int, body string) {
@@ -147,7 +154,7 @@ func tunnels(t *testing.T, g *gwtest.Gateway) (echo func(text string)) {
 // TestUpgradesGoApart is upgrades to a server of HTTP/2 that does not take them there: they go by HTTP/1.1, all else does not.
 func TestUpgradesGoApart(t *testing.T) {
 	b := startBoth(t)
-	g := b.gateway(t, "agreeing", "{}")
+	g := b.gateway(t, agrees, "{}", "")
 	conns := func(want int) {
 		t.Helper()
 		if got := b.conns(); got != want {
@@ -173,7 +180,7 @@ func TestUpgradesGoApart(t *testing.T) {
 // TestUpgradesAtOnce begin together, while nothing is known of the server.
 func TestUpgradesAtOnce(t *testing.T) {
 	b := startBoth(t)
-	g := b.gateway(t, "agreeing", "{}")
+	g := b.gateway(t, agrees, "{}", "")
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -190,11 +197,11 @@ func TestUpgradesAtOnce(t *testing.T) {
 // TestUpgradesHaveNoWay is what is told where HTTP/1.1 is not to be had.
 func TestUpgradesHaveNoWay(t *testing.T) {
 	for _, c := range []struct{ between, options, says string }{
-		{"insisting", "{}", "let alpn of the tls client have http/1.1"},
-		{"agreeing", "{ versions: [ h2 ] }", "the server does not take websocket over HTTP/2"},
+		{insists, "{}", "let alpn of the tls client have http/1.1"},
+		{agrees, "{ versions: [ h2 ] }", "the server does not take websocket over HTTP/2"},
 	} {
 		b := startBoth(t)
-		g := b.gateway(t, c.between, c.options)
+		g := b.gateway(t, c.between, c.options, "")
 		for range 2 {
 			answers(t, g, upgradeAt("/"), 503, "")
 			r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Status != 0 })
@@ -204,5 +211,17 @@ func TestUpgradesHaveNoWay(t *testing.T) {
 			answers(t, g, plain, 200, "HTTP/2.0")
 			g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Status == 200 })
 		}
+	}
+}
+
+// TestUpgradesStay is upgrades to a server that takes them over HTTP/2: another http binding.
+func TestUpgradesStay(t *testing.T) {
+	g := startBoth(t).gateway(t, "{ type: agreeing, kind: client, exit: taking }", "{}", `  taking: { type: http, kind: server, exit: end }
+  end: { type: http, kind: client, exit: south }
+`)
+	for range 2 {
+		tunnels(t, g)("hello")
+		answers(t, g, upgradeAt("/refused"), 403, "HTTP/1.1")
+		g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Status == 403 && r.HTTP.Version == "HTTP/2" })
 	}
 }
