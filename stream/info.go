@@ -13,8 +13,9 @@ type Info struct {
 	Dest     Addr           // whom it wanted to reach
 	Local    netip.AddrPort // of ours, that the stream came to; unlike Dest no header says it
 	Datagram bool           // that they spoke in datagrams, as a PROXY header says
-	// Authority is the name that the client asked for (a TLS server name, a host), ALPN the protocol it agreed on and
-	// Namespace the network namespace that a PROXY header named; each "" if not known.
+	// Authority is the name that the client asked for (a TLS server name, a host), ALPN the protocol it agreed on, or the
+	// only one that is wanted where a stream is dialled, and Namespace the network namespace that a PROXY header named;
+	// each "" if not known.
 	Authority, ALPN, Namespace string
 	UniqueID                   []byte  // of the connection, from a PROXY header
 	Secure                     *Secure // what is known of the TLS it came over; nil: it came in the clear

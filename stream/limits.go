@@ -40,8 +40,8 @@ type Limits struct {
 	Idle time.Duration
 	// The longest time that an HTTP client keeps a connection that it has no use for.
 	Spare time.Duration
-	// The connections that an HTTP client may have to one server, by scheme and authority. Also set with
-	// zilla.binding.http.maximum.connections.
+	// The connections that an HTTP client may have to one server, by scheme and authority; as many again for upgrades that
+	// the server does not take over HTTP/2. Also set with zilla.binding.http.maximum.connections.
 	Pool Count
 	// The exchanges that may wait for a connection to one server when there are as many as may be, each for as long as
 	// the limit dial allows; beyond, they are refused.

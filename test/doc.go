@@ -31,7 +31,7 @@
 //	http2_tools_test.go   nghttp, h2load and curl
 //	http2_cross_test.go   between HTTP/1.1 and HTTP/2, in both directions
 //	http2_grpc_test.go    grpc-go
-//	http2_websocket_test.go websockets, by CONNECT
+//	http2_websocket_test.go websockets, by CONNECT, and beside HTTP/2 where that is not taken
 //	http2_browser_test.go a page that asks for much at once, in Chromium
 //	http2_backend_test.go servers that go away, refuse, break the rules, or flood
 //	http2_badinput_test.go clients that break the rules of HTTP/2, or are odd

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	coder "github.com/coder/websocket"
 	"golang.org/x/net/http2"
 )
 
@@ -104,4 +105,58 @@ func TestHTTP2WebSocket(t *testing.T) {
 	k.alive()
 	k.conn.Close() // a stream is open still
 	g.terminate()
+}
+
+// TestWebSocketBesideHTTP2 goes to a server that agrees on HTTP/2 and takes no websockets there, as nginx: they go by HTTP/1.1,
+// with the bindings for messages in between or without, and all else by HTTP/2.
+func TestWebSocketBesideHTTP2(t *testing.T) {
+	s := newStage(t)
+	end, port := freePort(t), freePort(t)
+	nginx(t, fmt.Sprintf(`http {
+    access_log off;
+    server {
+        listen 127.0.0.1:%d ssl http2;
+        ssl_certificate %s;
+        ssl_certificate_key %s;
+        location / { return 200 $server_protocol; }
+        location /chat {
+            proxy_pass http://127.0.0.1:%d;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+        }
+    }
+}
+`, end, s.path("localhost.crt"), s.path("localhost.key"), coderServer(t, coder.CompressionDisabled)), end)
+	g := s.gateway(t, fmt.Sprintf(`name: example
+vaults: { safe: { type: filesystem, options: { trust: { store: ca.crt, type: pem } } } }
+bindings:
+  north: { type: tcp, kind: server, options: { host: 127.0.0.1, port: %d }, exit: in }
+  in:
+    type: http
+    kind: server
+    routes:
+      - { when: [ { headers: { ":path": /chat/messages } } ], exit: messages }
+    exit: out
+  messages: { type: ws, kind: server, options: { compression: none }, exit: sought }
+  sought: { type: ws, kind: client, options: { compression: none, defaults: { authority: "localhost:%d", scheme: https } }, exit: out }
+  out: { type: http, kind: client, exit: secure }
+  secure: { type: tls, kind: client, vault: safe, options: { sni: [ localhost ], alpn: [ h2, http/1.1 ] }, exit: south }
+`, port, end)+to(end))
+	plain := func() {
+		t.Helper()
+		if status, body := asked(t, "GET", port, "/", ""); status != 200 || body != "HTTP/2.0" {
+			t.Errorf("got %d, %q", status, body)
+		}
+	}
+	for range 2 {
+		for _, path := range []string{"/chat", "/chat/messages"} {
+			coderTalks(t, fmt.Sprintf("ws://127.0.0.1:%d%s", port, path), nil)
+			plain()
+		}
+	}
+	g.terminate()
+	if events := g.events(); len(events) > 0 {
+		t.Errorf("events: %q", events)
+	}
 }

@@ -52,7 +52,7 @@ func (c *client) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, 
 	if err != nil {
 		return nil, err
 	}
-	y, err := c.pool.begin(ctx, origin{way.Exit, r.Scheme, r.Authority}, r)
+	y, err := c.pool.begin(ctx, origin{exit: way.Exit, scheme: r.Scheme, authority: r.Authority}, r)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ type ServerOptions struct {
 type Options struct {
 	// The versions of HTTP that are spoken; both, if left out. Over TLS it is the one that was agreed on (alpn of the tls
 	// binding). In the clear a server takes what the client begins with, and a client speaks HTTP/1.1 unless h2 is all
-	// that is named.
+	// that is named. Upgrades, as to WebSockets, that a server does not take over HTTP/2 go to it by HTTP/1.1.
 	Versions []Version
 	// A guard, and where credentials stand. A server asks the guard who a client is: the session that it gives decides
 	// about guarded routes, here and in all bindings behind. A client shows its servers what the guard has for the

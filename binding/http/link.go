@@ -56,11 +56,18 @@ func (l *links) link(ctx context.Context, about *stream.Info) (h2.Link, Version,
 
 // dial opens a connection, and tells which version is spoken on it.
 func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, Version, error) {
-	c, told, err := l.exit.DialConn(ctx, destination(l.scheme, l.authority, about))
+	to := destination(l.scheme, l.authority, about)
+	if l.apart {
+		to.ALPN = string(HTTP11)
+	}
+	c, told, err := l.exit.DialConn(ctx, to)
 	if err != nil {
 		return nil, "", err
 	}
 	switch v, alpn := l.versions, told.ALPN; {
+	case alpn == string(HTTP2) && l.apart:
+		conn.Abort(c)
+		return nil, "", stream.Refuse(stream.Unavailable, "the server takes no upgrades over HTTP/2, and has chosen it again: let alpn of the tls client have %s", HTTP11)
 	case alpn == string(HTTP2) && !v.http2, alpn == string(HTTP11) && !v.http1:
 		conn.Abort(c)
 		return nil, "", stream.Refuse(stream.Unavailable, "the server has chosen %s, which is not among versions: let alpn of the tls client say the same", alpn)

@@ -19,6 +19,7 @@ import (
 type origin struct {
 	exit              conn.Port
 	scheme, authority string
+	apart             bool // upgrades, by HTTP/1.1, to a server that does not take them over HTTP/2 as all the rest
 }
 
 // A pool has the connections of a client. For each origin there are no more than the limit pool; an exchange that finds
@@ -41,12 +42,13 @@ type pool struct {
 type links struct {
 	*pool
 	origin
-	idle    []*h1.Peer   // the one used last at the end
-	clients []*h2.Client // which carry many exchanges at a time
-	open    int          // the idle ones, those in use, and those that are dialled
-	dialled int          // of them, those that are dialled now
-	speaks  Version      // what the server did last; "" if that is not known
-	waiting []chan berth
+	versions versions     // of which apart speaks one
+	idle     []*h1.Peer   // the one used last at the end
+	clients  []*h2.Client // which carry many exchanges at a time
+	open     int          // the idle ones, those in use, and those that are dialled
+	dialled  int          // of them, those that are dialled now
+	speaks   Version      // what the server did last; "" if that is not known
+	waiting  []chan berth
 }
 
 // A berth is where an exchange can begin: a peer without one, a client of HTTP/2 with a berth taken, or leave to open a
@@ -90,6 +92,8 @@ func (p *pool) run(ctx context.Context) error {
 
 // begin begins an exchange.
 func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened, error) {
+	upgrades := r.Protocol != "" && p.versions.http1
+	o.apart = upgrades && p.declines(o)
 	for {
 		at, err := p.get(ctx, o, r.About)
 		if err != nil {
@@ -97,10 +101,16 @@ func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened,
 		}
 		if at.client != nil {
 			y, err := at.client.Begin(ctx, r)
-			if err == h2.ErrLeft { // a moment ago
+			switch {
+			case err == nil:
+				return y, nil
+			case err == h2.ErrLeft: // a moment ago
+				continue
+			case upgrades && at.client.Declines():
+				o.apart = true
 				continue
 			}
-			return y, err
+			return nil, err
 		}
 		if err := at.peer.Begin(ctx, r); err != nil {
 			at.peer.Close()
@@ -110,13 +120,22 @@ func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened,
 	}
 }
 
+// declines reports whether a server is known not to take upgrades over HTTP/2.
+func (p *pool) declines(o origin) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.origins[o]
+	return l != nil && slices.ContainsFunc(l.clients, (*h2.Client).Declines)
+}
+
 // get gives a berth for an exchange.
 func (p *pool) get(ctx context.Context, o origin, about *stream.Info) (berth, error) {
 	p.mu.Lock()
 	l := p.last
 	if l == nil || l.origin != o {
 		if l = p.origins[o]; l == nil {
-			l = &links{pool: p, origin: o}
+			l = &links{pool: p, origin: o, versions: p.versions}
+			l.versions.http2 = l.versions.http2 && !o.apart
 			p.origins[o] = l
 		}
 		p.last = l

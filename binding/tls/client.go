@@ -120,7 +120,7 @@ func (t *client) roots(trust []vault.Certificate) *x509.CertPool {
 }
 
 // DialConn dials the exit and secures what it gives. The name and the protocols that the server is asked for are those
-// of the options, else those of the stream.
+// of the options, else those of the stream; of several protocols only the stream's own, if that is one of them.
 func (t *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *stream.Info, error) {
 	way, err := t.pick(ctx, about.Authority, about.ALPN, about)
 	if err != nil {
@@ -191,13 +191,10 @@ func (t *client) serverName(about, reached *stream.Info) string {
 
 // protocols are those that the server is offered.
 func (t *client) protocols(about *stream.Info) []string {
-	switch {
-	case t.options.ALPN != nil:
-		return t.options.ALPN
-	case about.ALPN != "":
+	if about.ALPN != "" && (t.options.ALPN == nil || slices.Contains(t.options.ALPN, about.ALPN)) {
 		return []string{about.ALPN}
 	}
-	return nil
+	return t.options.ALPN
 }
 
 // failed is how a dial ends that could not be secured.

@@ -180,6 +180,8 @@ func TestTheClientAsksFor(t *testing.T) {
 	f("    exit: south", stream.Info{Authority: "a.example"}, "rst")
 	f("    options: { sni: [ localhost, a.example ] }\n    exit: south", stream.Info{Authority: "a.example"}, "sni=localhost alpn="+rest)
 	f("    options: { alpn: [ zero, two ] }\n    exit: south", stream.Info{Authority: "localhost", ALPN: "one"}, "sni=localhost alpn=two"+rest)
+	f("    options: { alpn: [ one, two ] }\n    exit: south", stream.Info{Authority: "localhost"}, "sni=localhost alpn=one"+rest)
+	f("    options: { alpn: [ one, two ] }\n    exit: south", stream.Info{Authority: "localhost", ALPN: "two"}, "sni=localhost alpn=two"+rest)
 	f("    options: { version: TLSv1.2 }\n    exit: south", stream.Info{Authority: "localhost"}, "sni=localhost alpn= cert=- resumed=false version=TLS 1.2")
 }
 

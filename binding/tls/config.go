@@ -46,7 +46,8 @@ type Options struct {
 	// Names that clients ask for. A server agrees on a protocol for the sake of a route only with those who ask for one
 	// of them; a client asks for the first one.
 	SNI []string `config:"sni"`
-	// Protocols (ALPN). A server agrees on none but these; a client offers them, in order.
+	// Protocols (ALPN). A server agrees on none but these; a client offers them, in order, or only that of the stream if
+	// it is one of them.
 	ALPN []string `config:"alpn"`
 }
 

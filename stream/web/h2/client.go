@@ -186,6 +186,14 @@ func (c *Client) Settled() bool {
 	return c.began || c.fault != nil
 }
 
+// Declines reports whether the server has said that it does not take exchanges for other protocols (RFC 8441): its settings
+// have come, and have nothing of that.
+func (c *Client) Declines() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.began && !c.connects
+}
+
 // Idle reports whether there is no exchange, and since when by the time of the host's sweeper.
 func (c *Client) Idle() (since time.Duration, idle bool) {
 	c.mu.Lock()

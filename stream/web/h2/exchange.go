@@ -313,7 +313,7 @@ func (x *exchange) finish(err error) error {
 	defer v.mu.Unlock()
 	switch {
 	case err != nil && !told:
-		x.reset(wire.InternalError)
+		x.reset(x.broken())
 	case !x.in.ended:
 		x.linger()
 	}
@@ -327,6 +327,17 @@ func (x *exchange) finish(err error) error {
 	}
 	v.flush()
 	return err
+}
+
+// broken is the code by which the client is told that the exchange is broken off.
+func (x *exchange) broken() wire.Code {
+	switch {
+	case !x.switched:
+		return wire.InternalError
+	case x.protocol:
+		return wire.Cancel // RFC 8441, section 5
+	}
+	return wire.ConnectError // RFC 9113, section 8.5
 }
 
 // answerTo is what is answered where the handler has not; in is why the body could not be received.

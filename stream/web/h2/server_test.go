@@ -1,6 +1,7 @@
 package h2_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -287,6 +288,36 @@ func TestTunnels(t *testing.T) {
 		c.say(last(1, "here"))
 		<-ended
 		c.works(3)
+		c.Close()
+	}
+}
+
+// TestBrokenOff is how a client is told that what it had is broken off: in the words for connections where it was to be one.
+func TestBrokenOff(t *testing.T) {
+	for _, o := range webtest.Over {
+		r := newRig(t)
+		r.Rests()
+		c := r.greeted(o.Of(r.Rig, server(func(ctx context.Context, q *web.Request, x web.Served) error {
+			switch {
+			case q.Path == "/works":
+				return app(ctx, q, x)
+			case q.Protocol != "":
+				x.Respond(&web.Response{Status: 101, Length: -1})
+			default:
+				x.Respond(&web.Response{Status: 200, Length: -1})
+			}
+			io.WriteString(x, "half")
+			x.Flush()
+			_, err := io.ReadAll(x)
+			return cmp.Or(err, io.ErrUnexpectedEOF) // there should have been more
+		})))
+		c.say(heads(1, 0, fields(":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":path", "/", ":authority", "x")), last(1, ""))
+		c.hear("1 200 server=S|half !CANCEL")
+		c.say(heads(3, 0, fields(":method", "CONNECT", ":authority", "x:1")), last(3, ""))
+		c.hear("3 200 server=S|half !CONNECT_ERROR")
+		c.say(get(5, "/"))
+		c.hear("5 200 server=S|half !INTERNAL_ERROR")
+		c.works(7)
 		c.Close()
 	}
 }
