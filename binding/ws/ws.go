@@ -2,6 +2,7 @@ package ws
 
 import (
 	"gozilla/binding"
+	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/stream/ws"
 )
@@ -11,7 +12,8 @@ func init() {
 		Name: "ws",
 		Kinds: map[binding.Kind]binding.Form{
 			binding.Server: binding.In(newServer, binding.Face(web.Protocol, (*server).web), binding.Exits[*server](ws.Protocol), binding.Explains((*server).explain)),
-			binding.Client: binding.In(newClient, binding.Face(ws.Protocol, (*client).ws), binding.Exits[*client](web.Protocol), binding.Explains((*client).explain)),
+			binding.Client: binding.In(newClient, binding.Face(ws.Protocol, (*client).ws), binding.Face(conn.Protocol, (*client).conn),
+				binding.Exits[*client](web.Protocol), binding.Explains((*client).explain)),
 		},
 	})
 }

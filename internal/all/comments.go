@@ -280,6 +280,7 @@ func init() {
 		"gozilla/binding/ws.When.Protocol":                  "A protocol that the client offers, as sec-websocket-protocol.",
 		"gozilla/binding/ws.When.Scheme":                    "The scheme of the request, http or https.",
 		"gozilla/binding/ws.handshake":                      "handshake is what a client asks for.",
+		"gozilla/binding/ws.living":                         "living is a socket whose life ends with it.",
 		"gozilla/binding/ws.opened":                         "opened is a socket that was sought.",
 		"gozilla/binding/ws.served":                         "served is a socket that arrived.",
 		"gozilla/binding/ws.socket":                         "socket is one end of a WebSocket, whose frames are the bytes of an exchange of HTTP that has switched to them.",

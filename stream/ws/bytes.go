@@ -148,6 +148,29 @@ type BytesConn struct {
 
 var _ conn.Giver = (*BytesConn)(nil)
 
+// DialledBytes is Bytes for a socket that was sought: who closes it, closes that.
+func DialledBytes(y Opened, about *stream.Info) conn.Conn { return &dialledBytes{Bytes(y, about), y} }
+
+type dialledBytes struct {
+	*BytesConn
+	y Opened
+}
+
+// Close is part of net.Conn.
+func (d *dialledBytes) Close() error {
+	err := d.CloseWrite()
+	d.stop()
+	d.y.Close()
+	return err
+}
+
+// Abort lets the peer know that what it gets is not whole.
+func (d *dialledBytes) Abort() {
+	d.leave(websocket.InternalError)
+	d.stop()
+	d.y.Close()
+}
+
 // Next is part of conn.Giver.
 func (c *BytesConn) Next() ([]byte, error) {
 	for {
