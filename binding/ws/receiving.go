@@ -227,7 +227,7 @@ func (in *receiving) refuse(err error) error {
 		why = "message too large"
 	}
 	in.err = &stream.Cut{By: in.side, Why: why, Err: fault}
-	in.s.sending.SendClose(fault.Code, fault.What)
+	in.s.leaves(telemetry.Gateway, fault.Code, fault.What)
 	return in.err
 }
 
