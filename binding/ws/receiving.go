@@ -274,8 +274,8 @@ func (in *receiving) fill() error {
 	case errors.Is(err, web.ErrStopped):
 		err = in.s.stopped()
 	}
-	in.err = err
-	return err
+	in.err = in.s.blamed(err)
+	return in.err
 }
 
 var errNoGoodbye = errors.New("the connection has ended without a close frame")

@@ -2,11 +2,15 @@ package ws_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"gozilla/internal/gwtest"
+	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/telemetry"
+	"gozilla/wire/websocket"
 )
 
 // TestGoodbyes is what a record says of how a socket ended: what its client was told, and by whom, or what it has said.
@@ -76,5 +80,35 @@ func TestGoodbyeOfFans(t *testing.T) {
 	r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/" })
 	if r.WS.By != telemetry.Gateway || r.WS.Code != 1009 || r.WS.Reason != "a message is longer than the limit queue allows" || r.Reason != "message too large" {
 		t.Error(r.Text())
+	}
+}
+
+// TestSlowServer is a server that does not read: its client, which is not slow, is told that it was lost.
+func TestSlowServer(t *testing.T) {
+	back := gwtest.Listen(t, "")
+	g := gwtest.Start(t, leading, gwtest.Env("BACK", back.Port()), gwtest.Limits(func(l *stream.Limits) { l.Body = time.Second }))
+	for _, path := range []string{"/", "/deflate"} {
+		conn := g.Dial("north")
+		asks(t, conn, path)
+		far := back.Next()
+		accepts(t, far)
+		p := answered(t, conn)
+		var sending sync.WaitGroup
+		sending.Go(func() { // ends when the connection does
+			message := (&frame{op: binary, data: noise(1 << 20)}).append(nil, true)
+			for err := error(nil); err == nil; {
+				_, err = p.rw.Write(message)
+			}
+		})
+		if _, code := p.hears(); code != websocket.InternalError {
+			t.Errorf("%s: the client is told %d", path, code)
+		}
+		conn.Close()
+		sending.Wait()
+		r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == path })
+		if r.By != telemetry.Server || r.Reason != "slow reader" || r.WS.By != telemetry.Gateway || r.WS.Code != 1011 {
+			t.Error(r.Text())
+		}
+		far.Close()
 	}
 }

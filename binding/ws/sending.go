@@ -100,7 +100,7 @@ func (o *sending) Flush() error {
 func (o *sending) flush() {
 	o.pay()
 	if o.err == nil && o.held.Swap(false) {
-		o.err = o.raw.Flush()
+		o.err = o.s.blamed(o.raw.Flush())
 	}
 }
 
@@ -261,7 +261,8 @@ const copiedMost = 1 << 10
 
 func (o *sending) write(b []byte) {
 	if o.err == nil {
-		_, o.err = o.raw.Write(b)
+		_, err := o.raw.Write(b)
+		o.err = o.s.blamed(err)
 	}
 }
 

@@ -192,6 +192,19 @@ func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) (fi
 	return first
 }
 
+// blamed is an error of the exchange: who gives a server up that does not read says that of the server, since a client would be
+// told otherwise that it was slow itself.
+func (s *socket) blamed(err error) error {
+	if err == nil || s.side != telemetry.Server {
+		return err
+	}
+	cut := (*stream.Cut)(nil)
+	if errors.As(err, &cut) && cut.By == telemetry.Gateway && cut.Why == "slow reader" {
+		return &stream.Cut{By: telemetry.Server, Why: cut.Why, Err: cut.Err}
+	}
+	return err
+}
+
 // stopped is why nothing is received any more though nothing has ended.
 func (s *socket) stopped() error {
 	if late := s.late.Load(); late != nil {
