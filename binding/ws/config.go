@@ -20,7 +20,7 @@ type Server struct {
 // ServerOptions are those of a ws server.
 type ServerOptions struct {
 	// How messages may be compressed, for clients that offer it; none if nothing is said.
-	Compression Compression
+	Compression Compression `config:"compression,extension"`
 }
 
 // Client opens WebSockets at servers, by requests of HTTP that its exit sends.
@@ -36,7 +36,7 @@ type ClientOptions struct {
 	// What to ask for where who opens a socket does not say.
 	Defaults Defaults
 	// How messages may be compressed, for servers that take it; none if nothing is said.
-	Compression Compression
+	Compression Compression `config:"compression,extension"`
 }
 
 // Defaults is what a client asks for if nobody says otherwise.
