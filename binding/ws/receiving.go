@@ -192,7 +192,11 @@ func (in *receiving) next() bool {
 	if began {
 		in.size = 0
 	}
-	if h.Length > in.most-in.size {
+	most := in.most
+	if _, compressed := in.seq.Message(); compressed {
+		most = packedMost(most)
+	}
+	if h.Length > most-in.size {
 		in.refuse(errLong)
 		return false
 	}
