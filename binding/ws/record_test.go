@@ -112,3 +112,20 @@ func TestSlowServer(t *testing.T) {
 		far.Close()
 	}
 }
+
+// TestStatus is the status of a socket in its record: what the client was answered in the version of HTTP that it speaks.
+func TestStatus(t *testing.T) {
+	g := gwtest.Start(t, echoing)
+	for status, open := range map[int]func() *peer{
+		101: func() *peer { return opens(t, g, "/") },
+		200: func() *peer { return opensH2(t, g, "/", false) },
+	} {
+		p := open()
+		p.say(0, frame{op: bye, data: closing(1000, "")})
+		p.leaves(1000)
+		p.finish()
+		if r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/" }); r.HTTP.Status != status || r.HTTP.Method == "" {
+			t.Error(r.Text())
+		}
+	}
+}
