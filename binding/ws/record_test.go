@@ -69,9 +69,12 @@ func TestGoodbyes(t *testing.T) {
 	}
 }
 
+// fanned is a gateway whose sockets are members of a fan.
+var fanned = strings.Replace(echoing, "exit: echo }", "exit: fan }\n  fan: { type: fan, kind: server, exit: echo }", 1)
+
 // TestGoodbyeOfFans is a member that a fan does not go on with.
 func TestGoodbyeOfFans(t *testing.T) {
-	g := gwtest.Start(t, strings.Replace(echoing, "exit: echo }", "exit: fan }\n  fan: { type: fan, kind: server, exit: echo }", 1))
+	g := gwtest.Start(t, fanned)
 	p := opens(t, g, "/")
 	p.say(0, frame{op: text, data: long(300 << 10)})
 	p.leaves(1009)
@@ -127,5 +130,28 @@ func TestStatus(t *testing.T) {
 		if r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/" }); r.HTTP.Status != status || r.HTTP.Method == "" {
 			t.Error(r.Text())
 		}
+	}
+}
+
+// TestWhoCounts is that messages are counted by ws bindings, and that others do not say 0.
+func TestWhoCounts(t *testing.T) {
+	g := gwtest.Start(t, fanned)
+	p := opens(t, g, "/")
+	p.say(0, frame{op: text, data: "hello"})
+	p.wants(int(text), "hello")
+	p.say(0, frame{op: bye, data: closing(1000, "")})
+	p.leaves(1000)
+	p.finish()
+	g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/" })
+	counts := 0
+	for _, s := range g.Metrics.Snapshot() {
+		if strings.HasPrefix(s.Name, "ws.") {
+			if counts++; s.Binding != "ws" || s.Value != 1 {
+				t.Errorf("%s of %s is %d", s.Name, s.Binding, s.Value)
+			}
+		}
+	}
+	if counts != 2 {
+		t.Errorf("%d metrics count messages", counts)
 	}
 }
