@@ -181,7 +181,7 @@ func (in *instance) measure(e *Engine, b *planned) {
 	in.measures, in.listed = b.Measures(), metrics
 	in.unmeasure()
 	in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Streams, selects(b.space, b)))
-	if b.speaks("ws") {
+	if b.turns("http", "ws") { // as the engine of WebSocket does, which sees where messages end
 		in.measured = append(in.measured, e.metrics.Add(b.Namespace, b.Name, &in.node.Messages, selects(b.space, b)))
 	}
 	if b.speaks("sse") {
@@ -197,6 +197,14 @@ func (in *instance) measure(e *Engine, b *planned) {
 // speaks reports whether streams of a protocol come to the binding, or begin there.
 func (b *planned) speaks(protocol string) bool {
 	return slices.ContainsFunc(b.faces, func(face string) bool { return face == protocol || b.Form.ExitFor(face) == protocol })
+}
+
+// turns reports whether the binding makes streams of one protocol of those of the other, whichever way round.
+func (b *planned) turns(one, other string) bool {
+	return slices.ContainsFunc(b.faces, func(face string) bool {
+		exit := b.Form.ExitFor(face)
+		return face == one && exit == other || face == other && exit == one
+	})
 }
 
 // nodes are those of the draft's bindings, by name.

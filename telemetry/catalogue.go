@@ -72,7 +72,7 @@ var Reasons = []Term{
 	{"invalid", "the client broke the rules of its protocol"},
 	{"expired", "the session is over"},
 	{"session expired", "the session is over that the stream was let in by"},
-	{"slow reader", "too much waited for the client for too long"},
+	{"slow reader", "too much waited for the client for too long, or for the server if it is named"},
 	{"draining", "the gateway is about to end"},
 	{"drain", "it was still open when the gateway had waited long enough to end"},
 	{"truncated", "the stream ended in the middle of something"},

@@ -31,7 +31,7 @@ var exchangeFamily = family{
 	{"http.response.size", Histogram, UnitBytes, "Bytes in the bodies of HTTP responses whose exchanges ended in order"},
 }
 
-// messageFamily are the metrics of bindings that WebSockets go through.
+// messageFamily are the metrics of bindings that make WebSockets of HTTP, or the other way round.
 var messageFamily = family{
 	{"ws.messages.received", Counter, UnitCount, "WebSocket messages that came from who opened the sockets"},
 	{"ws.messages.sent", Counter, UnitCount, "WebSocket messages that went back to who opened the sockets"},

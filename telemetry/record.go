@@ -45,7 +45,7 @@ type Record struct {
 // WS is what a record has of a WebSocket, which is an exchange of HTTP too.
 type WS struct {
 	Received, Sent int64  // messages from and to the client
-	By             Side   // who took leave first; "": nobody did
+	By             Side   // who took leave first, the gateway if it has chosen the code; "": nobody did
 	Code           uint16 // by which; 0: none was given
 	Reason         string // likewise
 }

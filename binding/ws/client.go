@@ -56,10 +56,10 @@ func (c *client) choose(ctx context.Context, r *ws.Request) (web.Port, *ws.Reque
 	asked := *r
 	d := &c.defaults
 	asked.Scheme = cmp.Or(string(d.Scheme), asked.Scheme)
-	asked.Authority = cmp.Or(d.Authority, asked.Authority)
-	asked.Path = cmp.Or(d.Path, asked.Path)
+	asked.Authority = cmp.Or(string(d.Authority), asked.Authority)
+	asked.Path = cmp.Or(string(d.Path), asked.Path)
 	if len(asked.Protocols) == 0 && d.Protocol != "" {
-		asked.Protocols = []string{d.Protocol}
+		asked.Protocols = []string{string(d.Protocol)}
 	}
 	way, err := c.routes.Pick(ctx, func(w *When) bool { return w.holds(&asked) })
 	if err != nil {

@@ -162,7 +162,9 @@ func TestSlowReader(t *testing.T) {
 			t.Error("all was sent")
 		}
 		r.after(began, r.g.Host.Limits.Body)
-		r.ended(telemetry.Gateway, "slow reader")
+		if rec := r.ended(telemetry.Gateway, "slow reader"); rec.WS.By != "" || rec.WS.Code != 0 {
+			t.Errorf("it could not be told, and %+v", rec.WS)
+		}
 	})
 }
 
@@ -258,13 +260,14 @@ func TestLeaveUnanswered(t *testing.T) {
 // TestCancel is a socket that the gateway ends: the client is told why.
 func TestCancel(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		cause error
-		code  int
+		name   string
+		cause  error
+		code   int
+		reason string
 	}{
-		{"policy", &stream.Cut{By: telemetry.Gateway, Why: "closed by an operator"}, 1008},
-		{"drained", stream.ErrDrained, 1012},
-		{"anything", errors.New("anything"), 1011},
+		{"policy", &stream.Cut{By: telemetry.Gateway, Why: "closed by an operator"}, 1008, "closed by an operator"},
+		{"drained", stream.ErrDrained, 1012, "the configuration has changed"},
+		{"anything", errors.New("anything"), 1011, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
@@ -275,6 +278,10 @@ func TestCancel(t *testing.T) {
 				scope.Cancel(c.cause)
 				p.leaves(c.code)
 				io.ReadAll(p.rw)
+				rec := r.g.RecordOf(func(rec *telemetry.Record) bool { return rec.Connection != 0 })
+				if want := (telemetry.WS{Received: 1, Sent: 1, By: telemetry.Gateway, Code: uint16(c.code), Reason: c.reason}); rec.WS != want {
+					t.Errorf("%+v, not %+v", rec.WS, want)
+				}
 			})
 		})
 	}

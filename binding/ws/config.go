@@ -6,6 +6,7 @@ import (
 	"gozilla/binding"
 	"gozilla/config"
 	"gozilla/stream/ws"
+	"gozilla/wire/http1"
 )
 
 // Server takes WebSockets from requests of HTTP, which an http server sends here, and sends them on: to bindings that take
@@ -20,7 +21,7 @@ type Server struct {
 // ServerOptions are those of a ws server.
 type ServerOptions struct {
 	// How messages may be compressed, for clients that offer it; none if nothing is said.
-	Compression Compression
+	Compression Compression `config:"compression,extension"`
 }
 
 // Client opens WebSockets at servers, by requests of HTTP that its exit sends.
@@ -36,19 +37,57 @@ type ClientOptions struct {
 	// What to ask for where who opens a socket does not say.
 	Defaults Defaults
 	// How messages may be compressed, for servers that take it; none if nothing is said.
-	Compression Compression
+	Compression Compression `config:"compression,extension"`
 }
 
 // Defaults is what a client asks for if nobody says otherwise.
 type Defaults struct {
 	// The protocol to speak, which is offered as sec-websocket-protocol.
-	Protocol string
+	Protocol Subprotocol
 	// http or https.
 	Scheme Scheme
 	// The server, with its port unless that is the usual one.
-	Authority string
+	Authority Authority
 	// The path, with its query.
-	Path string
+	Path Path
+}
+
+// Check tells of an authority that looks like one, and is none.
+func (d *Defaults) Check(r *config.Report) {
+	if d.Authority != "" && !http1.IsAuthority(string(d.Authority)) {
+		r.Errorf(r.At(&d.Authority), "%q is no authority: its address or its port is wrong", d.Authority)
+	}
+}
+
+// Subprotocol is the name of a protocol within WebSocket.
+type Subprotocol string
+
+// Pattern is what the name of a protocol looks like (RFC 6455, section 4.1).
+func (Subprotocol) Pattern() string { return "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }
+
+// Words says what it is.
+func (Subprotocol) Words() string { return "one word such as mqtt" }
+
+// Authority is a server as a request names it.
+type Authority string
+
+// Pattern is what an authority looks like (RFC 9110, section 4.2.1).
+func (Authority) Pattern() string {
+	return `^(\[[0-9a-fA-F:.]+\]|([!$&'()*+,;=._~0-9A-Za-z-]|%[0-9a-fA-F]{2})+)(:[0-9]{0,5})?$`
+}
+
+// Words says what it is.
+func (Authority) Words() string { return "a host with or without a port" }
+
+// Path is a path with its query, as a request has it.
+type Path string
+
+// Pattern is what a path looks like.
+func (Path) Pattern() string { return `^/[!"$-~]*$` }
+
+// Words says what it is.
+func (Path) Words() string {
+	return "a path like /items?page=2 without spaces or a fragment"
 }
 
 // Scheme is the scheme of a request.

@@ -62,6 +62,11 @@ func (in *receiving) inflate() (ws.Piece, error) {
 	return in.piece(f.plain[:n], last)
 }
 
+// packedMost is how many bytes a message of most may have while it is compressed: what cannot be compressed becomes longer,
+// by an eighth at worst, which are the 9 bits that a byte has by the fixed codes of deflate (RFC 1951, section 3.2.6), and by
+// the beginnings and ends of blocks.
+func packedMost(most int64) int64 { return most + most/8 + 1<<10 }
+
 var errDeflate = &websocket.Fault{Code: websocket.InvalidPayload, What: "a compressed message cannot be read"}
 
 // endInflating gives back what a message has held.

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"testing"
 
+	"gozilla/internal/gwtest"
+	"gozilla/stream"
 	"gozilla/wire/websocket"
 )
 
@@ -102,4 +106,41 @@ func otherwise(data string) (all []string) {
 		strings.TrimSuffix(finished(data[:half]), "\x00")+packed(data[half:]), // what follows the last block is another (7.2.1)
 		stored(1, data[:half])+stored(1, data[half:])+"\x00",
 		packed(data)+"\x00\x00\xff\xff\x00") // with empty blocks behind it
+}
+
+// TestLimitOfCompressed is that the limit is one of messages as they are without compression, which makes some longer.
+func TestLimitOfCompressed(t *testing.T) {
+	const most = 1 << 16
+	g := gwtest.Start(t, echoing, gwtest.Limits(func(l *stream.Limits) { l.Message = most }))
+	just, more := noise(most), noise(most+1)
+	poor := otherwise(just)[3] // flushed often
+	for _, c := range []struct {
+		name  string
+		sends []frame
+		gets  string // "": it is too long
+	}{
+		{"as long as may be", []frame{{op: binary, rsv: 4, data: packed(just)}}, just},
+		{"in fragments", begun(pieces(binary, packed(just), every(len(packed(just)), 1000)...)), just},
+		{"compressed poorly", []frame{{op: binary, rsv: 4, data: poor}}, just},
+		{"one byte more", []frame{{op: binary, rsv: 4, data: packed(more)}}, ""},
+		{"one byte more, as it is", []frame{{op: binary, data: more}}, ""},
+		{"a frame that is far too long", []frame{{op: binary, rsv: 4, form: 8, says: 2 * most}}, ""},
+		{"blocks of nothing without end", begun(pieces(binary, strings.Repeat("\x00\x00\x00\xff\xff", most/4), every(5*most/4, 1000)...)), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := opens(t, g, "/", offers(true)...)
+			var sent sync.WaitGroup
+			sent.Go(func() { p.say(0, c.sends...) })
+			defer sent.Wait()
+			if c.gets == "" {
+				p.leaves(1009)
+				p.finish()
+				return
+			}
+			if m, err := p.next(); err != nil || m.data != c.gets {
+				t.Fatalf("%v, %v", m, err)
+			}
+			p.finish()
+		})
+	}
 }

@@ -192,7 +192,11 @@ func (in *receiving) next() bool {
 	if began {
 		in.size = 0
 	}
-	if h.Length > in.most-in.size {
+	most := in.most
+	if _, compressed := in.seq.Message(); compressed {
+		most = packedMost(most)
+	}
+	if h.Length > most-in.size {
 		in.refuse(errLong)
 		return false
 	}
@@ -227,7 +231,7 @@ func (in *receiving) refuse(err error) error {
 		why = "message too large"
 	}
 	in.err = &stream.Cut{By: in.side, Why: why, Err: fault}
-	in.s.sending.SendClose(fault.Code, fault.What)
+	in.s.leaves(telemetry.Gateway, fault.Code, fault.What)
 	return in.err
 }
 
@@ -274,8 +278,8 @@ func (in *receiving) fill() error {
 	case errors.Is(err, web.ErrStopped):
 		err = in.s.stopped()
 	}
-	in.err = err
-	return err
+	in.err = in.s.blamed(err)
+	return in.err
 }
 
 var errNoGoodbye = errors.New("the connection has ended without a close frame")

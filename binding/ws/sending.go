@@ -7,6 +7,7 @@ import (
 
 	"gozilla/stream/web"
 	"gozilla/stream/ws"
+	"gozilla/telemetry"
 	"gozilla/wire/websocket"
 )
 
@@ -23,6 +24,7 @@ type sending struct {
 	kind   ws.Kind
 	pack   *deflating // of that message, if it is compressed
 	left   bool       // a close frame was sent
+	first  bool       // before the peer has sent one, and to a client: it is what the record tells
 	err    error
 
 	held     atomic.Bool // something was not flushed
@@ -98,27 +100,47 @@ func (o *sending) Flush() error {
 func (o *sending) flush() {
 	o.pay()
 	if o.err == nil && o.held.Swap(false) {
-		o.err = o.raw.Flush()
+		o.err = o.s.blamed(o.raw.Flush())
 	}
 }
 
-// SendClose takes leave.
+// SendClose takes leave, as the other side has.
 func (o *sending) SendClose(code websocket.Code, reason string) error {
+	return o.leaves(telemetry.Server, code, reason)
+}
+
+// leaves is SendClose for what by says.
+func (o *sending) leaves(by telemetry.Side, code websocket.Code, reason string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.part(code, reason)
+	return o.part(by, code, reason)
+}
+
+// owns corrects the record of a socket that fails: its handler has taken leave by such a code only because the gateway has
+// it do so.
+func (o *sending) owns() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.first {
+		return
+	}
+	o.s.scope.SetRecord(func(r *telemetry.Record) {
+		if code := websocket.Code(r.WS.Code); code == websocket.InternalError || code == websocket.TooBig {
+			r.WS.By = telemetry.Gateway
+		}
+	})
 }
 
 // tryClose is SendClose, unless somebody sends, and waits for a peer that does not read.
 func (o *sending) tryClose(code websocket.Code) {
 	if o.mu.TryLock() {
 		defer o.mu.Unlock()
-		o.part(code, "") // the socket is given up: whether that is told does not matter any more
+		o.part(telemetry.Gateway, code, "") // the socket is given up: whether that is told does not matter any more
 	}
 }
 
-// part is SendClose for those who hold the lock.
-func (o *sending) part(code websocket.Code, reason string) error {
+// part is leaves for those who hold the lock.
+func (o *sending) part(by telemetry.Side, code websocket.Code, reason string) error {
 	if o.left || o.err != nil {
 		return o.err
 	}
@@ -128,10 +150,14 @@ func (o *sending) part(code websocket.Code, reason string) error {
 	if !code.Sendable() && code != websocket.NoStatus {
 		code = websocket.InternalError
 	}
+	o.first = !o.masks && o.s.ends(by, code, reason) // before the peer can answer; of a server, the record tells what it says
 	var payload [125]byte
 	b := websocket.AppendClose(payload[:0], code, reason)
 	o.frame(websocket.Header{Fin: true, Opcode: websocket.Close}, b)
-	o.flush()
+	if o.flush(); o.err != nil && o.first {
+		o.first = false
+		o.s.scope.SetRecord(func(r *telemetry.Record) { r.WS.By, r.WS.Code, r.WS.Reason = "", 0, "" })
+	}
 	return o.err
 }
 
@@ -235,7 +261,8 @@ const copiedMost = 1 << 10
 
 func (o *sending) write(b []byte) {
 	if o.err == nil {
-		_, o.err = o.raw.Write(b)
+		_, err := o.raw.Write(b)
+		o.err = o.s.blamed(err)
 	}
 }
 

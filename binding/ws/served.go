@@ -113,9 +113,6 @@ func (y *served) SendClose(code websocket.Code, reason string) error {
 	if err := y.open(); err != nil {
 		return err
 	}
-	if y.closed() == nil { // else the client was first, as is known
-		y.ends(telemetry.Server, code, reason)
-	}
 	return y.sending.SendClose(code, reason)
 }
 
@@ -127,13 +124,16 @@ func (y *served) finish(ctx context.Context, err error) error {
 	if !y.ready.Load() {
 		return err
 	}
-	defer y.end()
 	defer y.note()
+	defer y.end()
+	if err != nil {
+		y.owns()
+	}
 	fault := (*websocket.Fault)(nil)
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-		if y.sending.SendClose(parting(y.host, err)) == nil {
+		if y.dismiss(err) == nil {
 			err = &stream.Told{Err: err}
 		}
 		return err
@@ -141,20 +141,26 @@ func (y *served) finish(ctx context.Context, err error) error {
 		err = y.receiving.err
 		y.b.Warn(y.scope, "binding.ws.client.rejected", "A client has broken the rules of WebSocket (%v).", fault)
 	case err == nil && y.closed() != nil:
-		y.sending.SendClose(y.closed().Code, "")
+		y.leaves(telemetry.Client, y.closed().Code, "")
 		return nil
 	case err == nil:
 		y.sending.SendClose(websocket.Normal, "")
 	case y.lost():
 		return err
 	default:
-		y.sending.SendClose(parting(y.host, err))
+		y.dismiss(err)
 	}
 	y.linger(ctx)
 	if err != nil {
 		err = &stream.Told{Err: err}
 	}
 	return err
+}
+
+// dismiss takes leave of a client because of an error.
+func (y *served) dismiss(err error) error {
+	code, reason := parting(y.host, err)
+	return y.leaves(telemetry.Gateway, code, reason)
 }
 
 // parting is the goodbye that tells a client why the gateway ends the socket.
@@ -191,8 +197,11 @@ func (y *served) linger(ctx context.Context) {
 	}
 }
 
-// note adds to the record what has moved.
+// note adds to the record what has moved, and how the client has taken leave, if nobody was before it.
 func (y *served) note() {
+	if c := y.closed(); c != nil {
+		y.ends(telemetry.Client, c.Code, c.Reason)
+	}
 	received, sent := y.counts()
 	y.scope.SetRecord(func(r *telemetry.Record) { r.WS.Received, r.WS.Sent = received, sent })
 }

@@ -77,8 +77,12 @@ func (h *handshake) read(r *web.Request) (err error) {
 		return bad(400, "a WebSocket needs HTTP/1.1")
 	case r.Length != 0:
 		return bad(400, "a request for a WebSocket has a body")
+	case times(r.Header, "sec-websocket-version") > 1: // section 11.3.5
+		return bad(400, "the sec-websocket-version is there more than once")
 	case r.Header.Get("sec-websocket-version") != version:
 		return bad(426, "the version of the protocol is not "+version, "sec-websocket-version", version)
+	case times(r.Header, "sec-websocket-key") > 1: // section 11.3.1
+		return bad(400, "the sec-websocket-key is there more than once")
 	case !websocket.ValidKey(h.key):
 		return bad(400, "the sec-websocket-key is missing or wrong")
 	}
@@ -97,6 +101,16 @@ func asksFor(upgrade string) bool {
 		}
 	}
 	return false
+}
+
+// times is how many lines of that name there are.
+func times(h web.Header, name string) (n int) {
+	for i := range h {
+		if h[i].Name == name {
+			n++
+		}
+	}
+	return n
 }
 
 // all are the lines of that name, as one.

@@ -134,8 +134,7 @@ func (s *socket) ping() {
 func (s *socket) leave() {
 	code, reason := goodbye(s.host)
 	s.scope.Closes(telemetry.Gateway, "drain")
-	s.ends(telemetry.Gateway, code, reason)
-	s.SendClose(code, reason)
+	s.leaves(telemetry.Gateway, code, reason)
 }
 
 // expires reports whether a session that let the socket in is about to end. It can be extended until then.
@@ -152,8 +151,7 @@ func (s *socket) expires() bool {
 func (s *socket) expire() {
 	const why = "session expired"
 	s.scope.Closes(telemetry.Gateway, why)
-	s.ends(telemetry.Gateway, websocket.Policy, why)
-	s.SendClose(websocket.Policy, why)
+	s.leaves(telemetry.Gateway, websocket.Policy, why)
 }
 
 // goodbye is what is said by a gateway that ends, or that goes on without the way that a socket has taken.
@@ -180,17 +178,31 @@ func (s *socket) counts() (came, went int64) {
 	return s.receiving.messages.Load(), s.sending.messages.Load()
 }
 
-// ends notes by which goodbye the socket ends, if it is the first one.
-func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) {
+// ends notes by which goodbye the socket ends, and reports whether it is the first one: others do not count.
+func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) (first bool) {
 	if code == websocket.NoStatus {
 		code = 0
 	}
 	s.scope.Closes(by, "fin")
 	s.scope.SetRecord(func(r *telemetry.Record) {
-		if r.WS.By == "" {
+		if first = r.WS.By == ""; first {
 			r.WS.By, r.WS.Code, r.WS.Reason = by, uint16(code), reason
 		}
 	})
+	return first
+}
+
+// blamed is an error of the exchange: who gives a server up that does not read says that of the server, since a client would be
+// told otherwise that it was slow itself.
+func (s *socket) blamed(err error) error {
+	if err == nil || s.side != telemetry.Server {
+		return err
+	}
+	cut := (*stream.Cut)(nil)
+	if errors.As(err, &cut) && cut.By == telemetry.Gateway && cut.Why == "slow reader" {
+		return &stream.Cut{By: telemetry.Server, Why: cut.Why, Err: cut.Err}
+	}
+	return err
 }
 
 // stopped is why nothing is received any more though nothing has ended.

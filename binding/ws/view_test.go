@@ -71,8 +71,12 @@ func TestBytes(t *testing.T) {
 				p.ends()
 			}
 			r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/" })
-			if r.By != c.by || (r.Reason == "fin") != c.whole || r.WS.Received != 2 || r.WS.Sent != 1 {
+			if r.By != c.by || (r.Reason == "fin") != c.whole || r.WS.Received != 2 || r.WS.Sent != 1 || int(r.WS.Code) != c.code {
 				t.Errorf("%v", r.Text())
+			}
+			left := map[int]telemetry.Side{1000: telemetry.Server, 3000: telemetry.Client, 1002: telemetry.Gateway, 1011: telemetry.Gateway}[c.code]
+			if r.WS.By != left {
+				t.Errorf("%v, but who took leave is %q", r.Text(), left)
 			}
 		})
 	}

@@ -221,7 +221,7 @@ func (x *exchange) Respond(r *web.Response) error {
 		b = wire.AppendField(b, "server", v.Name)
 	}
 	v.mu.Lock()
-	x.facts.Status = r.Status
+	x.facts.Status = said
 	x.out.head, x.out.held = b, true
 	x.out.none = (bodyless || r.Status == 204) && !switches
 	x.out.left = -1
