@@ -40,7 +40,7 @@ type ClientOptions struct {
 	Compression Compression `config:"compression,extension"`
 }
 
-// Defaults is what a client asks for if nobody says otherwise.
+// Defaults is what a client asks for if nobody says otherwise, as bytes and the groups of a fan do not.
 type Defaults struct {
 	// The protocol to speak, which is offered as sec-websocket-protocol.
 	Protocol Subprotocol

@@ -265,7 +265,7 @@ func init() {
 		"gozilla/binding/ws.ClientOptions":                  "ClientOptions are those of a ws client.",
 		"gozilla/binding/ws.ClientOptions.Compression":      "How messages may be compressed, for servers that take it; none if nothing is said.",
 		"gozilla/binding/ws.ClientOptions.Defaults":         "What to ask for where who opens a socket does not say.",
-		"gozilla/binding/ws.Defaults":                       "Defaults is what a client asks for if nobody says otherwise.",
+		"gozilla/binding/ws.Defaults":                       "Defaults is what a client asks for if nobody says otherwise, as bytes and the groups of a fan do not.",
 		"gozilla/binding/ws.Defaults.Authority":             "The server, with its port unless that is the usual one.",
 		"gozilla/binding/ws.Defaults.Path":                  "The path, with its query.",
 		"gozilla/binding/ws.Defaults.Protocol":              "The protocol to speak, which is offered as sec-websocket-protocol.",
