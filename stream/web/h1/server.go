@@ -44,6 +44,7 @@ type Successor interface {
 // system are few and shallow here, and what needs more is not among them: see turn.
 func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
 	v := s.newServing(ctx, c, about)
+	defer v.t.Done()
 	for !v.over {
 		if v.busy {
 			v.turn(v.t.Loop(v.step))
@@ -149,7 +150,6 @@ func (s *Server) newServing(ctx context.Context, c conn.Conn, about *stream.Info
 	v.t.Watch(v.look)
 	v.t.Expect(v.scope.Limits().Idle)
 	v.unleave = v.scope.OnLeave(v.leave)
-	v.scope.OnEnd(func(error) { v.t.Done() })
 	return v
 }
 

@@ -35,7 +35,7 @@ func (s *Server) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info)
 	v.tally.Begin(scope)
 	t := conn.NewTransport(scope.Host(), c, telemetry.Client)
 	t.Count(&v.tally)
-	scope.OnEnd(func(error) { t.Done() })
+	defer t.Done()
 	return v.serve(scope, t, func() {})
 }
 
