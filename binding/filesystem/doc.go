@@ -4,7 +4,8 @@
 //
 // Nothing outside of the folder, the location, is ever opened, whatever a name says: no part of a name is "..", and a
 // symbolic link is not there (symlinks: ignore), or leads to where it points as long as that is below the location
-// (follow). Only regular files and folders are there.
+// (follow): by a path relative to its own folder that does not leave the location, or by one that begins with that of the
+// location. Only regular files and folders are there.
 //
 // The location may vanish and come back, or be exchanged for another folder, also by a symbolic link that it is. While it
 // is not there, nothing can be had (503).

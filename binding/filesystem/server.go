@@ -92,7 +92,7 @@ func (s *server) entry(r *root, in string, d fs.DirEntry) (e file.Entry, ok bool
 	}
 	mode := d.Type()
 	if mode&fs.ModeSymlink != 0 && s.follow {
-		info, err := r.Stat(in + e.Name)
+		info, err := s.stat(r, in+e.Name)
 		if err != nil {
 			return e, false
 		}
@@ -143,7 +143,7 @@ func (s *server) Delete(ctx context.Context, name string, on file.If) error {
 	return s.in(name, func(r *root, in *os.Root, last string) error {
 		info, err := in.Lstat(last)
 		if err == nil && s.follow && info.Mode()&fs.ModeSymlink != 0 { // then the link goes, not what it leads to
-			info, err = r.Stat(name)
+			info, err = s.stat(r, name)
 		}
 		switch {
 		case err != nil:

@@ -71,7 +71,7 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 	info, err := in.Lstat(last)
 	switch {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0 && w.s.follow:
-		if info, err = r.Stat(w.name); err == nil {
+		if info, err = w.s.stat(r, w.name); err == nil {
 			mode = info.Mode().Perm()
 		}
 	case err == nil && !info.Mode().IsRegular():
