@@ -19,7 +19,9 @@
 // What is written goes to a file of its own beside, .gozilla-unfinished-…, which then takes the name at once: who reads
 // gets all of the old version or all of the new one. It takes over the permissions of the one before, and the name if
 // that was a link. A version that is broken off, or has no room, leaves nothing. Files that are not finished are not
-// listed and cannot be asked for; one that is left when the gateway was killed can be deleted.
+// listed and cannot be asked for, nor deleted by name. What is left of one when the gateway was killed goes with its folder:
+// a folder that has nothing else in it is deleted as an empty one is. One that is still written to stays, with its folder;
+// that it is, a lock (flock) tells, which other gateways heed too.
 //
 // Who waits for a change is told of it within a tenth of a second, once the file has not changed for 50 ms; of what was
 // written through the gateway at once. Up to 1,024 files can be waited for, by any number of clients each. A folder of

@@ -2,11 +2,13 @@ package filesystem
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gozilla/binding"
 	"gozilla/stream/file"
@@ -164,7 +166,11 @@ func (s *server) removeDir(name string) error {
 		case !info.IsDir():
 			return file.ErrNotFound
 		}
-		return in.Remove(last)
+		err = in.Remove(last)
+		if errors.Is(err, syscall.ENOTEMPTY) && sweep(in, last) {
+			return in.Remove(last)
+		}
+		return err
 	})
 }
 

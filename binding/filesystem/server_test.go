@@ -207,6 +207,55 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestLeftovers of a gateway that was killed go with their folder, unless there is something else in it.
+func TestLeftovers(t *testing.T) {
+	for _, links := range []Symlinks{Ignore, Follow} {
+		s, dir := serving(t, links)
+		is := func(want error) {
+			t.Helper()
+			if err := s.Delete(t.Context(), "in/", nil); err != want {
+				t.Errorf("the error is %v, not %v", err, want)
+			}
+		}
+		left := write(t, dir, "in/"+unfinished+"x", "half")
+		a := write(t, dir, "in/a", "a")
+		is(file.ErrNotEmpty)
+		if _, err := os.Stat(left); err != nil {
+			t.Error("what is beside a file is gone")
+		}
+		must(t, os.Remove(a), os.Mkdir(a, 0o755))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(a), os.Symlink("nowhere", a))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(a))
+		for i := range 2 * listStep {
+			write(t, dir, fmt.Sprint("in/", unfinished, i), "half")
+		}
+		is(nil)
+		is(file.ErrNotFound)
+		must(t, os.MkdirAll(filepath.Join(dir, "in", unfinished+"folder"), 0o755))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(filepath.Join(dir, "in", unfinished+"folder")))
+
+		w, err := s.Write(t.Context(), "in/a", func(*file.Info) error { return nil })
+		must(t, err)
+		_, err = io.WriteString(w, "whole")
+		must(t, err)
+		is(file.ErrNotEmpty)
+		if err := serverOf(t, dir, links).Delete(t.Context(), "in/", nil); err != file.ErrNotEmpty {
+			t.Errorf("to another gateway the error is %v", err)
+		}
+		_, err = w.Commit(t.Context())
+		must(t, err)
+		must(t, w.Close())
+		if got := read(s, "in/a"); got != "whole" {
+			t.Errorf("it is %q", got)
+		}
+		must(t, s.Delete(t.Context(), "in/a", nil))
+		is(nil)
+	}
+}
+
 // TestLongFolder is one that is not listed.
 func TestLongFolder(t *testing.T) {
 	s, dir := serving(t, Ignore)

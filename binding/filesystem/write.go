@@ -17,7 +17,7 @@ import (
 )
 
 // unfinished begins the names of versions that are not whole yet. Nobody is told of them, and nobody can ask for them;
-// one that is found while no gateway runs was left by one that was killed.
+// one that nobody has locked was left by a gateway that was killed.
 const unfinished = ".gozilla-unfinished-"
 
 func isUnfinished(element string) bool { return strings.HasPrefix(element, unfinished) }
@@ -89,6 +89,7 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 		w.in.Close()
 		return err
 	}
+	_ = lock(w.f) // so that nobody takes it for one that is left; where there are no locks, nobody can
 	if info != nil {
 		w.f.Chmod(mode) // whatever the umask is; if that fails, so be it
 	}
