@@ -17,8 +17,9 @@
 // again.
 //
 // What is written goes to a file of its own beside, .gozilla-unfinished-…, which then takes the name at once: who reads
-// gets all of the old version or all of the new one. It takes over the permissions of the one before, and the name if
-// that was a link. A version that is broken off, or has no room, leaves nothing. Files that are not finished are not
+// gets all of the old version or all of the new one. It takes over the permissions of the one before, its owner and
+// group as far as the gateway may give files away (root may; others may set a group of their own), and the name if that was
+// a link. A file that is new belongs to the gateway. A version that is broken off, or has no room, leaves nothing. Files that are not finished are not
 // listed and cannot be asked for, nor deleted by name. What is left of one when the gateway was killed goes with its folder:
 // a folder that has nothing else in it is deleted as an empty one is. One that is still written to stays, with its folder;
 // that it is, a lock (flock) tells, which other gateways heed too.

@@ -207,6 +207,46 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestOwner is that of the version before.
+func TestOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const nobody = 65534
+	for _, links := range []Symlinks{Ignore, Follow} {
+		s, dir := serving(t, links)
+		path := write(t, dir, "a", "a")
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Skipf("this root gives no files away: %v", err)
+		}
+		must(t, os.Chmod(path, 0o640))
+		if links == Follow {
+			must(t, os.Rename(path, path+"0"), os.Symlink("a0", path))
+		}
+		for _, name := range []string{"a", "new"} {
+			w, err := s.Write(t.Context(), name, func(*file.Info) error { return nil })
+			must(t, err)
+			_, err = io.WriteString(w, "b")
+			must(t, err)
+			_, err = w.Commit(t.Context())
+			must(t, err, w.Close())
+		}
+		is := func(name string, want uint32) {
+			t.Helper()
+			info, err := os.Lstat(filepath.Join(dir, name))
+			must(t, err)
+			if st := info.Sys().(*syscall.Stat_t); st.Uid != want || (st.Gid == nobody) != (want == nobody) {
+				t.Errorf("%s is of %d:%d", name, st.Uid, st.Gid)
+			}
+		}
+		is("a", nobody)
+		if info, err := os.Lstat(path); err != nil || info.Mode() != 0o640 || read(s, "a") != "b" {
+			t.Errorf("it is %v, %v", info.Mode(), err)
+		}
+		is("new", 0)
+	}
+}
+
 // TestLeftovers of a gateway that was killed go with their folder, unless there is something else in it.
 func TestLeftovers(t *testing.T) {
 	for _, links := range []Symlinks{Ignore, Follow} {

@@ -84,14 +84,19 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 	if w.in, err = in.OpenRoot("."); err != nil {
 		return err
 	}
+	made := mode
+	if info != nil {
+		made &= 0o600 // nobody else opens it before it is known whose it is
+	}
 	w.last, w.temp = last, unfinished+strconv.FormatUint(rand.Uint64(), 36)
-	if w.f, err = w.in.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode); err != nil {
+	if w.f, err = w.in.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, made); err != nil {
 		w.in.Close()
 		return err
 	}
 	_ = lock(w.f) // so that nobody takes it for one that is left; where there are no locks, nobody can
 	if info != nil {
-		w.f.Chmod(mode) // whatever the umask is; if that fails, so be it
+		own(w.f, info)
+		_ = w.f.Chmod(mode) // whatever the umask is; if that fails, so be it
 	}
 	return nil
 }
