@@ -8,7 +8,8 @@
 // location. Only regular files and folders are there.
 //
 // The location may vanish and come back, or be exchanged for another folder, also by a symbolic link that it is. While it
-// is not there, nothing can be had (503).
+// is not there, nothing can be had (503). It is looked at again before each change, so that none goes into the folder of
+// before; an upload that was begun there is refused when it is whole (503). Who reads may have a file of before for 50 ms.
 //
 // A file is read in one version. Its tag is the MD5 of all of its content, as hexadecimal digits; of a file of more than
 // 256 KiB, it is made of its size, its times and its inode instead, so that it is not read for that. Who writes into a file

@@ -12,7 +12,7 @@ import (
 	"gozilla/stream/file"
 )
 
-// lookEvery is how long the folder that is open is taken for that of the location, without a look.
+// lookEvery is how long the folder that is open is taken for that of the location, without a look, by who reads.
 const lookEvery = 50 * time.Millisecond
 
 // A root is the folder of a location, open. It is closed when nobody uses it and another one has taken its place.
@@ -31,6 +31,13 @@ type location struct {
 	mu     sync.Mutex // guards what follows
 	root   *root      // nil: not open
 	looked time.Time  // when root was that of the folder
+}
+
+// doubt has whoever takes the root next look whether it is still that of the folder.
+func (l *location) doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looked = time.Time{}
 }
 
 // take is the root of the moment, which is given back by give.

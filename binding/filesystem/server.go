@@ -104,11 +104,12 @@ func (s *server) entry(r *root, in string, d fs.DirEntry) (e file.Entry, ok bool
 	return e, e.Dir || mode.IsRegular()
 }
 
-// in opens the folder that a name is in, and does f there. What f does to that name counts for no other one.
+// in opens the folder that a name is in, as the location is now, and does f there. What f does to that name counts for no other one.
 func (s *server) in(name string, f func(r *root, in *os.Root, last string) error) error {
 	if !isName(name) || name == "" {
 		return file.ErrNotFound
 	}
+	s.location.doubt()
 	r, err := s.location.take()
 	if err != nil {
 		return err
@@ -174,11 +175,12 @@ func (s *server) removeDir(name string) error {
 	})
 }
 
-// asked asks a condition about the version that is there.
+// asked asks a condition about the version that is there now.
 func (s *server) asked(ctx context.Context, name string, on file.If) error {
 	if on == nil {
 		return nil
 	}
+	s.location.doubt()
 	v, err := s.version(ctx, name)
 	switch {
 	case err == file.ErrNotFound:

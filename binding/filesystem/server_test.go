@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -97,6 +98,83 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+// TestExchanged has another folder take the place of the root right after somebody has read there. Nothing is written to the
+// old one.
+func TestExchanged(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	above := filepath.Dir(dir)
+	old, next := filepath.Join(above, "old"), filepath.Join(above, "next")
+	write(t, dir, "a", "old")
+	write(t, next, "a", "next")
+	write(t, dir, "b", "b")
+	write(t, next, "b", "b")
+	exchange := func() {
+		t.Helper()
+		read(s, "b")
+		must(t, os.Rename(dir, old), os.Rename(next, dir), os.Rename(old, next))
+	}
+	always := func(*file.Info) error { return nil }
+	was := func(text string) file.If {
+		return func(now *file.Info) error {
+			if now.Size != int64(len(text)) {
+				return file.ErrChanged
+			}
+			return nil
+		}
+	}
+	there := func(dir, name string, want bool) {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	exchange()
+	must(t, s.MakeDir(t.Context(), "folder/"))
+	there(dir, "folder", true)
+	there(next, "folder", false)
+	exchange()
+	exchange()
+	must(t, s.Delete(t.Context(), "folder/", nil))
+
+	w, err := s.Write(t.Context(), "new", always)
+	must(t, err)
+	defer w.Close()
+	exchange()
+	_, err = w.Commit(t.Context())
+	var refused *stream.Refused
+	if !errors.As(err, &refused) || refused.Reason != stream.Unavailable {
+		t.Errorf("the error is %v", err)
+	}
+	must(t, w.Close())
+	there(dir, "new", false)
+	there(next, "new", false)
+
+	exchange()
+	w, err = s.Write(t.Context(), "new", always)
+	must(t, err)
+	defer w.Close()
+	exchange()
+	exchange() // and back
+	_, err = w.Commit(t.Context())
+	must(t, err)
+	there(dir, "new", true)
+
+	exchange() // to that of "old"
+	if err := s.Delete(t.Context(), "a", was("next")); err != file.ErrChanged {
+		t.Errorf("the error is %v", err)
+	}
+	must(t, s.Delete(t.Context(), "a", was("old")))
+	there(dir, "a", false)
+	there(next, "a", true)
+	for _, at := range []string{dir, next} {
+		all, err := filepath.Glob(filepath.Join(at, unfinished+"*"))
+		if must(t, err); len(all) > 0 {
+			t.Errorf("%s is left", all)
+		}
+	}
+}
+
 // TestNoFiles asks for what is there, but is no file.
 func TestNoFiles(t *testing.T) {
 	for _, links := range []Symlinks{Ignore, Follow} {
@@ -153,6 +231,34 @@ func TestCheck(t *testing.T) {
 		}
 		v, err := s.version(t.Context(), "a")
 		must(t, err, os.Rename(write(t, dir, "b", "b"), path), v.Check())
+		v.Close()
+	}
+}
+
+// TestTimesTell has what counts as writing into a file that is open, since its times change, and what does not.
+func TestTimesTell(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the time of the inode is not looked at")
+	}
+	for name, c := range map[string]struct {
+		do   func(path string) error
+		want error
+	}{
+		"touched":  {func(path string) error { return os.Chtimes(path, time.Time{}, time.Now()) }, file.ErrChanged},
+		"chmod":    {func(path string) error { return os.Chmod(path, 0o600) }, file.ErrChanged},
+		"chown":    {func(path string) error { return os.Chown(path, os.Getuid(), os.Getgid()) }, file.ErrChanged},
+		"moved":    {func(path string) error { return os.Rename(path, path+"2") }, file.ErrChanged},
+		"linked":   {func(path string) error { return os.Link(path, path+"2") }, nil},
+		"deleted":  {os.Remove, nil},
+		"replaced": {func(path string) error { return os.Rename(write(t, filepath.Dir(path), "b", "b"), path) }, nil},
+	} {
+		s, dir := serving(t, Ignore)
+		path := write(t, dir, "a", "a")
+		v, err := s.version(t.Context(), "a")
+		must(t, err, c.do(path))
+		if err := v.Check(); err != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
 		v.Close()
 	}
 }

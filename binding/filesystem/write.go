@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"gozilla/stream"
 	"gozilla/stream/file"
 )
 
@@ -41,9 +42,10 @@ type writer struct {
 	s        *server
 	name     string
 	on       file.If
-	in       *os.Root // the folder, which stays the one that it was
-	temp     string   // the name in it
-	last     string   // and the one that the version is to have
+	root     fs.FileInfo // of the location, where the folder is
+	in       *os.Root    // the folder, which stays the one that it was
+	temp     string      // the name in it
+	last     string      // and the one that the version is to have
 	sum      hash.Hash
 	size     int64
 	err      error
@@ -88,7 +90,7 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 	if info != nil {
 		made &= 0o600 // nobody else opens it before it is known whose it is
 	}
-	w.last, w.temp = last, unfinished+strconv.FormatUint(rand.Uint64(), 36)
+	w.root, w.last, w.temp = r.info, last, unfinished+strconv.FormatUint(rand.Uint64(), 36)
 	if w.f, err = w.in.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, made); err != nil {
 		w.in.Close()
 		return err
@@ -124,6 +126,9 @@ func (w *writer) Commit(ctx context.Context) (*file.Info, error) {
 	there := false
 	err := w.s.asked(ctx, w.name, func(i *file.Info) error { there = i != nil; return w.on(i) })
 	if err == nil {
+		err = w.located()
+	}
+	if err == nil {
 		err = w.put(there)
 	}
 	if err != nil {
@@ -140,6 +145,21 @@ func (w *writer) Commit(ctx context.Context) (*file.Info, error) {
 	}
 	w.s.watch.changed(w.name)
 	return about, nil
+}
+
+// located is that the location is still where the version was begun: what goes into a folder that another one has replaced
+// nobody would find.
+func (w *writer) located() error {
+	w.s.location.doubt()
+	r, err := w.s.location.take()
+	if err != nil {
+		return err
+	}
+	defer w.s.location.give(r)
+	if !os.SameFile(r.info, w.root) {
+		return stream.Refuse(stream.Unavailable, "another folder has taken the place of the location meanwhile")
+	}
+	return nil
 }
 
 // put gives the version its name. Where there was none, it takes that of nobody who has come meanwhile.
