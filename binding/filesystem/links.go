@@ -45,7 +45,7 @@ func (r *root) below(path string) ([]string, bool) {
 // one to which links lead, also those that are absolute, which a root takes none of. It is no more than a name. Whoever
 // opens it does so below the root again, whatever has come to be a link meanwhile.
 func (s *server) detour(r *root, name string, because error) (string, bool) {
-	if !s.follow || !leadsOut(because) {
+	if because == nil || !s.follow || !leadsOut(because) {
 		return "", false
 	}
 	var at []string
