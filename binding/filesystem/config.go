@@ -22,7 +22,8 @@ type ServerOptions struct {
 	// the gateway was started. It need not be there: as long as it is not, nothing can be had.
 	Location string `config:"location,required"`
 	// What becomes of symbolic links: ignore is that they are not there, follow that they lead to where they point, as long
-	// as that is below the location.
+	// as that is below the location. An absolute one has to name the location as it is written here, or by its path without
+	// links; a relative one that leaves it is not there, even if it comes back.
 	Symlinks Symlinks
 
 	folder string

@@ -4,10 +4,12 @@
 //
 // Nothing outside of the folder, the location, is ever opened, whatever a name says: no part of a name is "..", and a
 // symbolic link is not there (symlinks: ignore), or leads to where it points as long as that is below the location
-// (follow). Only regular files and folders are there.
+// (follow): by a path relative to its own folder that does not leave the location, or by one that begins with that of the
+// location. Only regular files and folders are there.
 //
 // The location may vanish and come back, or be exchanged for another folder, also by a symbolic link that it is. While it
-// is not there, nothing can be had (503).
+// is not there, nothing can be had (503). It is looked at again before each change, so that none goes into the folder of
+// before; an upload that was begun there is refused when it is whole (503). Who reads may have a file of before for 50 ms.
 //
 // A file is read in one version. Its tag is the MD5 of all of its content, as hexadecimal digits; of a file of more than
 // 256 KiB, it is made of its size, its times and its inode instead, so that it is not read for that. Who writes into a file
@@ -16,9 +18,12 @@
 // again.
 //
 // What is written goes to a file of its own beside, .gozilla-unfinished-…, which then takes the name at once: who reads
-// gets all of the old version or all of the new one. It takes over the permissions of the one before, and the name if
-// that was a link. A version that is broken off, or has no room, leaves nothing. Files that are not finished are not
-// listed and cannot be asked for; one that is left when the gateway was killed can be deleted.
+// gets all of the old version or all of the new one. It takes over the permissions of the one before, its owner and
+// group as far as the gateway may give files away (root may; others may set a group of their own), and the name if that was
+// a link. A file that is new belongs to the gateway. A version that is broken off, or has no room, leaves nothing. Files that are not finished are not
+// listed and cannot be asked for, nor deleted by name. What is left of one when the gateway was killed goes with its folder:
+// a folder that has nothing else in it is deleted as an empty one is. One that is still written to stays, with its folder;
+// that it is, a lock (flock) tells, which other gateways heed too.
 //
 // Who waits for a change is told of it within a tenth of a second, once the file has not changed for 50 ms; of what was
 // written through the gateway at once. Up to 1,024 files can be waited for, by any number of clients each. A folder of

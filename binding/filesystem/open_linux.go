@@ -22,16 +22,13 @@ func (s *server) openBelow(r *root, name string, dir bool) (*handle, error) {
 	if noOpenat2.Load() {
 		return s.openWalking(r, name)
 	}
-	if name == "" {
-		name = "."
-	}
 	how := unix.OpenHow{Flags: uint64(readFlags), Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
 	if !s.follow {
 		how.Resolve |= unix.RESOLVE_NO_SYMLINKS
 	}
-	fd, err := unix.Openat2(int(r.dir.Fd()), name, &how)
+	fd, err := unix.Openat2(int(r.dir.Fd()), dot(name), &how)
 	for err == unix.EINTR {
-		fd, err = unix.Openat2(int(r.dir.Fd()), name, &how)
+		fd, err = unix.Openat2(int(r.dir.Fd()), dot(name), &how)
 	}
 	switch err {
 	case nil:

@@ -12,15 +12,16 @@ import (
 	"gozilla/stream/file"
 )
 
-// lookEvery is how long the folder that is open is taken for that of the location, without a look.
+// lookEvery is how long the folder that is open is taken for that of the location, without a look, by who reads.
 const lookEvery = 50 * time.Millisecond
 
 // A root is the folder of a location, open. It is closed when nobody uses it and another one has taken its place.
 type root struct {
 	*os.Root
-	dir   *os.File    // the same folder
-	info  fs.FileInfo // of it
-	users int         // guarded by the location's lock; one of them is the location
+	dir    *os.File    // the same folder
+	info   fs.FileInfo // of it
+	places [][]string  // where it is
+	users  int         // guarded by the location's lock; one of them is the location
 }
 
 // A location is where the root is. The folder may vanish, come back and be exchanged.
@@ -30,6 +31,13 @@ type location struct {
 	mu     sync.Mutex // guards what follows
 	root   *root      // nil: not open
 	looked time.Time  // when root was that of the folder
+}
+
+// doubt has whoever takes the root next look whether it is still that of the folder.
+func (l *location) doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looked = time.Time{}
 }
 
 // take is the root of the moment, which is given back by give.
@@ -69,7 +77,7 @@ func (l *location) open() error {
 		dir.Close()
 		return err
 	}
-	l.root = &root{r, dir, info, 1}
+	l.root = &root{r, dir, info, placesOf(l.folder), 1}
 	return nil
 }
 
@@ -125,6 +133,9 @@ func (s *server) walk(r *root, name string) (folder, error) {
 	}
 	if s.follow {
 		next, err := r.OpenRoot(name)
+		if name, ok := s.detour(r, name, err); ok {
+			next, err = r.OpenRoot(dot(name))
+		}
 		return folder{next, true}, err
 	}
 	at := folder{Root: r.Root}
@@ -180,19 +191,14 @@ func (s *server) openWalking(r *root, name string) (*handle, error) {
 
 func (s *server) openFile(r *root, name string) (*os.File, error) {
 	if s.follow {
-		if name == "" {
-			name = "."
-		}
-		return r.OpenFile(name, readFlags, 0)
+		return r.OpenFile(dot(name), readFlags, 0)
 	}
 	in, last, err := s.parent(r, name)
 	if err != nil {
 		return nil, err
 	}
 	defer in.close()
-	if last == "" {
-		last = "."
-	}
+	last = dot(last)
 	seen, err := in.Lstat(last)
 	switch {
 	case err != nil:
@@ -216,12 +222,16 @@ func (s *server) open(r *root, name string) (*handle, stat, error) {
 	if !isName(name) {
 		return nil, stat{}, file.ErrNotFound
 	}
-	f, err := s.openBelow(r, strings.TrimSuffix(name, "/"), file.IsDir(name))
+	dir := file.IsDir(name)
+	f, err := s.openBelow(r, strings.TrimSuffix(name, "/"), dir)
+	if name, ok := s.detour(r, name, err); ok {
+		f, err = s.openBelow(r, name, dir)
+	}
 	if err != nil {
 		return nil, stat{}, cause(err)
 	}
 	st, err := f.stat()
-	if err == nil && (st.dir != file.IsDir(name) || !st.dir && !st.regular) {
+	if err == nil && (st.dir != dir || !st.dir && !st.regular) {
 		err = file.ErrNotFound
 	}
 	if err != nil {

@@ -2,11 +2,13 @@ package filesystem
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gozilla/binding"
 	"gozilla/stream/file"
@@ -92,7 +94,7 @@ func (s *server) entry(r *root, in string, d fs.DirEntry) (e file.Entry, ok bool
 	}
 	mode := d.Type()
 	if mode&fs.ModeSymlink != 0 && s.follow {
-		info, err := r.Stat(in + e.Name)
+		info, err := s.stat(r, in+e.Name)
 		if err != nil {
 			return e, false
 		}
@@ -102,11 +104,12 @@ func (s *server) entry(r *root, in string, d fs.DirEntry) (e file.Entry, ok bool
 	return e, e.Dir || mode.IsRegular()
 }
 
-// in opens the folder that a name is in, and does f there. What f does to that name counts for no other one.
+// in opens the folder that a name is in, as the location is now, and does f there. What f does to that name counts for no other one.
 func (s *server) in(name string, f func(r *root, in *os.Root, last string) error) error {
 	if !isName(name) || name == "" {
 		return file.ErrNotFound
 	}
+	s.location.doubt()
 	r, err := s.location.take()
 	if err != nil {
 		return err
@@ -143,7 +146,7 @@ func (s *server) Delete(ctx context.Context, name string, on file.If) error {
 	return s.in(name, func(r *root, in *os.Root, last string) error {
 		info, err := in.Lstat(last)
 		if err == nil && s.follow && info.Mode()&fs.ModeSymlink != 0 { // then the link goes, not what it leads to
-			info, err = r.Stat(name)
+			info, err = s.stat(r, name)
 		}
 		switch {
 		case err != nil:
@@ -164,15 +167,20 @@ func (s *server) removeDir(name string) error {
 		case !info.IsDir():
 			return file.ErrNotFound
 		}
-		return in.Remove(last)
+		err = in.Remove(last)
+		if errors.Is(err, syscall.ENOTEMPTY) && sweep(in, last) {
+			return in.Remove(last)
+		}
+		return err
 	})
 }
 
-// asked asks a condition about the version that is there.
+// asked asks a condition about the version that is there now.
 func (s *server) asked(ctx context.Context, name string, on file.If) error {
 	if on == nil {
 		return nil
 	}
+	s.location.doubt()
 	v, err := s.version(ctx, name)
 	switch {
 	case err == file.ErrNotFound:

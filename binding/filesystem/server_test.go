@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -97,6 +98,83 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+// TestExchanged has another folder take the place of the root right after somebody has read there. Nothing is written to the
+// old one.
+func TestExchanged(t *testing.T) {
+	s, dir := serving(t, Ignore)
+	above := filepath.Dir(dir)
+	old, next := filepath.Join(above, "old"), filepath.Join(above, "next")
+	write(t, dir, "a", "old")
+	write(t, next, "a", "next")
+	write(t, dir, "b", "b")
+	write(t, next, "b", "b")
+	exchange := func() {
+		t.Helper()
+		read(s, "b")
+		must(t, os.Rename(dir, old), os.Rename(next, dir), os.Rename(old, next))
+	}
+	always := func(*file.Info) error { return nil }
+	was := func(text string) file.If {
+		return func(now *file.Info) error {
+			if now.Size != int64(len(text)) {
+				return file.ErrChanged
+			}
+			return nil
+		}
+	}
+	there := func(dir, name string, want bool) {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	exchange()
+	must(t, s.MakeDir(t.Context(), "folder/"))
+	there(dir, "folder", true)
+	there(next, "folder", false)
+	exchange()
+	exchange()
+	must(t, s.Delete(t.Context(), "folder/", nil))
+
+	w, err := s.Write(t.Context(), "new", always)
+	must(t, err)
+	defer w.Close()
+	exchange()
+	_, err = w.Commit(t.Context())
+	var refused *stream.Refused
+	if !errors.As(err, &refused) || refused.Reason != stream.Unavailable {
+		t.Errorf("the error is %v", err)
+	}
+	must(t, w.Close())
+	there(dir, "new", false)
+	there(next, "new", false)
+
+	exchange()
+	w, err = s.Write(t.Context(), "new", always)
+	must(t, err)
+	defer w.Close()
+	exchange()
+	exchange() // and back
+	_, err = w.Commit(t.Context())
+	must(t, err)
+	there(dir, "new", true)
+
+	exchange() // to that of "old"
+	if err := s.Delete(t.Context(), "a", was("next")); err != file.ErrChanged {
+		t.Errorf("the error is %v", err)
+	}
+	must(t, s.Delete(t.Context(), "a", was("old")))
+	there(dir, "a", false)
+	there(next, "a", true)
+	for _, at := range []string{dir, next} {
+		all, err := filepath.Glob(filepath.Join(at, unfinished+"*"))
+		if must(t, err); len(all) > 0 {
+			t.Errorf("%s is left", all)
+		}
+	}
+}
+
 // TestNoFiles asks for what is there, but is no file.
 func TestNoFiles(t *testing.T) {
 	for _, links := range []Symlinks{Ignore, Follow} {
@@ -157,6 +235,34 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestTimesTell has what counts as writing into a file that is open, since its times change, and what does not.
+func TestTimesTell(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the time of the inode is not looked at")
+	}
+	for name, c := range map[string]struct {
+		do   func(path string) error
+		want error
+	}{
+		"touched":  {func(path string) error { return os.Chtimes(path, time.Time{}, time.Now()) }, file.ErrChanged},
+		"chmod":    {func(path string) error { return os.Chmod(path, 0o600) }, file.ErrChanged},
+		"chown":    {func(path string) error { return os.Chown(path, os.Getuid(), os.Getgid()) }, file.ErrChanged},
+		"moved":    {func(path string) error { return os.Rename(path, path+"2") }, file.ErrChanged},
+		"linked":   {func(path string) error { return os.Link(path, path+"2") }, nil},
+		"deleted":  {os.Remove, nil},
+		"replaced": {func(path string) error { return os.Rename(write(t, filepath.Dir(path), "b", "b"), path) }, nil},
+	} {
+		s, dir := serving(t, Ignore)
+		path := write(t, dir, "a", "a")
+		v, err := s.version(t.Context(), "a")
+		must(t, err, c.do(path))
+		if err := v.Check(); err != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+		v.Close()
+	}
+}
+
 // TestTheSystemMaySend lets it, unless the file was written into of late.
 func TestTheSystemMaySend(t *testing.T) {
 	s, dir := serving(t, Ignore)
@@ -204,6 +310,95 @@ func TestPermissions(t *testing.T) {
 	must(t, os.Chmod(path, 0))
 	if _, err = s.Open(t.Context(), "a"); err != file.ErrForbidden {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestOwner is that of the version before.
+func TestOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const nobody = 65534
+	for _, links := range []Symlinks{Ignore, Follow} {
+		s, dir := serving(t, links)
+		path := write(t, dir, "a", "a")
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Skipf("this root gives no files away: %v", err)
+		}
+		must(t, os.Chmod(path, 0o640))
+		if links == Follow {
+			must(t, os.Rename(path, path+"0"), os.Symlink("a0", path))
+		}
+		for _, name := range []string{"a", "new"} {
+			w, err := s.Write(t.Context(), name, func(*file.Info) error { return nil })
+			must(t, err)
+			_, err = io.WriteString(w, "b")
+			must(t, err)
+			_, err = w.Commit(t.Context())
+			must(t, err, w.Close())
+		}
+		is := func(name string, want uint32) {
+			t.Helper()
+			info, err := os.Lstat(filepath.Join(dir, name))
+			must(t, err)
+			if st := info.Sys().(*syscall.Stat_t); st.Uid != want || (st.Gid == nobody) != (want == nobody) {
+				t.Errorf("%s is of %d:%d", name, st.Uid, st.Gid)
+			}
+		}
+		is("a", nobody)
+		if info, err := os.Lstat(path); err != nil || info.Mode() != 0o640 || read(s, "a") != "b" {
+			t.Errorf("it is %v, %v", info.Mode(), err)
+		}
+		is("new", 0)
+	}
+}
+
+// TestLeftovers of a gateway that was killed go with their folder, unless there is something else in it.
+func TestLeftovers(t *testing.T) {
+	for _, links := range []Symlinks{Ignore, Follow} {
+		s, dir := serving(t, links)
+		is := func(want error) {
+			t.Helper()
+			if err := s.Delete(t.Context(), "in/", nil); err != want {
+				t.Errorf("the error is %v, not %v", err, want)
+			}
+		}
+		left := write(t, dir, "in/"+unfinished+"x", "half")
+		a := write(t, dir, "in/a", "a")
+		is(file.ErrNotEmpty)
+		if _, err := os.Stat(left); err != nil {
+			t.Error("what is beside a file is gone")
+		}
+		must(t, os.Remove(a), os.Mkdir(a, 0o755))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(a), os.Symlink("nowhere", a))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(a))
+		for i := range 2 * listStep {
+			write(t, dir, fmt.Sprint("in/", unfinished, i), "half")
+		}
+		is(nil)
+		is(file.ErrNotFound)
+		must(t, os.MkdirAll(filepath.Join(dir, "in", unfinished+"folder"), 0o755))
+		is(file.ErrNotEmpty)
+		must(t, os.Remove(filepath.Join(dir, "in", unfinished+"folder")))
+
+		w, err := s.Write(t.Context(), "in/a", func(*file.Info) error { return nil })
+		must(t, err)
+		_, err = io.WriteString(w, "whole")
+		must(t, err)
+		is(file.ErrNotEmpty)
+		if err := serverOf(t, dir, links).Delete(t.Context(), "in/", nil); err != file.ErrNotEmpty {
+			t.Errorf("to another gateway the error is %v", err)
+		}
+		_, err = w.Commit(t.Context())
+		must(t, err)
+		must(t, w.Close())
+		if got := read(s, "in/a"); got != "whole" {
+			t.Errorf("it is %q", got)
+		}
+		must(t, s.Delete(t.Context(), "in/a", nil))
+		is(nil)
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 	"strings"
 	"sync"
 
+	"gozilla/stream"
 	"gozilla/stream/file"
 )
 
 // unfinished begins the names of versions that are not whole yet. Nobody is told of them, and nobody can ask for them;
-// one that is found while no gateway runs was left by one that was killed.
+// one that nobody has locked was left by a gateway that was killed.
 const unfinished = ".gozilla-unfinished-"
 
 func isUnfinished(element string) bool { return strings.HasPrefix(element, unfinished) }
@@ -41,9 +42,10 @@ type writer struct {
 	s        *server
 	name     string
 	on       file.If
-	in       *os.Root // the folder, which stays the one that it was
-	temp     string   // the name in it
-	last     string   // and the one that the version is to have
+	root     fs.FileInfo // of the location, where the folder is
+	in       *os.Root    // the folder, which stays the one that it was
+	temp     string      // the name in it
+	last     string      // and the one that the version is to have
 	sum      hash.Hash
 	size     int64
 	err      error
@@ -71,7 +73,7 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 	info, err := in.Lstat(last)
 	switch {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0 && w.s.follow:
-		if info, err = r.Stat(w.name); err == nil {
+		if info, err = w.s.stat(r, w.name); err == nil {
 			mode = info.Mode().Perm()
 		}
 	case err == nil && !info.Mode().IsRegular():
@@ -84,13 +86,19 @@ func (w *writer) begin(r *root, in *os.Root, last string) (err error) {
 	if w.in, err = in.OpenRoot("."); err != nil {
 		return err
 	}
-	w.last, w.temp = last, unfinished+strconv.FormatUint(rand.Uint64(), 36)
-	if w.f, err = w.in.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode); err != nil {
+	made := mode
+	if info != nil {
+		made &= 0o600 // nobody else opens it before it is known whose it is
+	}
+	w.root, w.last, w.temp = r.info, last, unfinished+strconv.FormatUint(rand.Uint64(), 36)
+	if w.f, err = w.in.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, made); err != nil {
 		w.in.Close()
 		return err
 	}
+	_ = lock(w.f) // so that nobody takes it for one that is left; where there are no locks, nobody can
 	if info != nil {
-		w.f.Chmod(mode) // whatever the umask is; if that fails, so be it
+		own(w.f, info)
+		_ = w.f.Chmod(mode) // whatever the umask is; if that fails, so be it
 	}
 	return nil
 }
@@ -118,6 +126,9 @@ func (w *writer) Commit(ctx context.Context) (*file.Info, error) {
 	there := false
 	err := w.s.asked(ctx, w.name, func(i *file.Info) error { there = i != nil; return w.on(i) })
 	if err == nil {
+		err = w.located()
+	}
+	if err == nil {
 		err = w.put(there)
 	}
 	if err != nil {
@@ -134,6 +145,21 @@ func (w *writer) Commit(ctx context.Context) (*file.Info, error) {
 	}
 	w.s.watch.changed(w.name)
 	return about, nil
+}
+
+// located is that the location is still where the version was begun: what goes into a folder that another one has replaced
+// nobody would find.
+func (w *writer) located() error {
+	w.s.location.doubt()
+	r, err := w.s.location.take()
+	if err != nil {
+		return err
+	}
+	defer w.s.location.give(r)
+	if !os.SameFile(r.info, w.root) {
+		return stream.Refuse(stream.Unavailable, "another folder has taken the place of the location meanwhile")
+	}
+	return nil
 }
 
 // put gives the version its name. Where there was none, it takes that of nobody who has come meanwhile.

@@ -9,7 +9,7 @@
 //	DELETE          204: deleted                     204: deleted; 409 if it is not empty
 //
 // The first route counts that the session of the request may take and one of whose conditions holds; with says which file
-// that is. What is not there, and other methods, are 404.
+// that is. What is not there, and other methods, are 404. A body where none is of use, to read or to make a folder, is 400.
 //
 // Answers have the etag of the content and when it was modified. A PUT must say which version it replaces, by if-match or
 // if-unmodified-since: without, it is refused (428), and so is one that knows another version (412). With if-none-match: *

@@ -48,13 +48,16 @@ func (p *proxy) ServeExchange(ctx context.Context, r *web.Request, x web.Served)
 		return q.put(ctx)
 	case "POST":
 		if dir {
+			if err := q.bodyless("to make a folder"); err != nil {
+				return err
+			}
 			return q.answer(204, nil, exit.MakeDir(ctx, name))
 		}
 		return q.post(ctx)
 	case "DELETE":
 		return q.answer(204, nil, exit.Delete(ctx, name, q.condition()))
 	}
-	switch err := q.bodyless(); {
+	switch err := q.bodyless("to read"); {
 	case err != nil:
 		return err
 	case dir:
@@ -114,8 +117,8 @@ func (p *proxy) explain(ctx context.Context, q *stream.Question) error {
 	return err
 }
 
-// bodyless refuses a request to read that has a body: nobody knows what it would mean.
-func (q *request) bodyless() error {
+// bodyless refuses a request that has a body where nobody knows what it would mean.
+func (q *request) bodyless(why string) error {
 	n := 0
 	if q.Length < 0 { // it may be none
 		var b [1]byte
@@ -125,7 +128,7 @@ func (q *request) bodyless() error {
 		}
 	}
 	if q.Length > 0 || n > 0 {
-		return stream.Refuse(stream.Invalid, "a request to read has a body")
+		return stream.Refuse(stream.Invalid, "a request %s has a body", why)
 	}
 	return nil
 }

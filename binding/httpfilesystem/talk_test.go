@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 var past = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // plant writes the files of an archive that begin with root/ into a folder, as if long ago, and gives its name. A file
-// "root/NAME -> TARGET" is a symbolic link.
+// "root/NAME -> TARGET" is a symbolic link, in whose target ROOT is the folder.
 func plant(t *testing.T, a *gwtest.Archive) string {
 	dir := t.TempDir()
 	for _, f := range a.Files {
@@ -35,7 +35,7 @@ func plant(t *testing.T, a *gwtest.Archive) string {
 		err := os.MkdirAll(filepath.Dir(name), 0o755)
 		switch {
 		case err == nil && link:
-			err = os.Symlink(target, name)
+			err = os.Symlink(strings.ReplaceAll(target, "ROOT", filepath.Join(dir, "www")), name)
 		case err == nil:
 			if err = os.WriteFile(name, []byte(f.Text), 0o644); err == nil {
 				err = os.Chtimes(name, past, past)
