@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 CONFIG  ?= examples/tcp.echo/zilla.yaml
 
 # Many tests wait, so more of them run at once than there are cores. The race detector need not wait at the end of each.
-tests := GORACE=atexit_sleep_ms=0 go test -race
+tests := GORACE=atexit_sleep_ms=0 go test -race -timeout 15m
 
 .PHONY: all build run test check static variants portable corpus bench generate clean
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A manual is the README of an example beside a copy of its files, with other ports. Its commands are run as they stand
@@ -127,13 +128,19 @@ func (m *manual) line(parts ...string) *exec.Cmd {
 	return found[0]
 }
 
-// says runs a command to its end and gives what it writes on its standard output. The error is its status.
+// says runs a command to its end, for which it has the patience of a test, and gives what it writes on its standard output. The
+// error is its status.
 func (m *manual) says(parts ...string) (string, error) {
 	m.t.Helper()
 	cmd := m.line(parts...)
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &errs, time.Second
+	err := cmd.Start()
+	if err == nil {
+		late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		err = cmd.Wait()
+		late.Stop()
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, &errs)
 	}

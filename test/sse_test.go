@@ -49,12 +49,12 @@ func TestExampleSSEProxyJWT(t *testing.T) {
 	m.get("401\n", "# 401")
 	m.get("404\n", "# 404")
 	m.get("204\n", "# 204")
-	for command, want := range map[string]string{
-		"# the time": `^(data:\d\d:\d\d:\d\d\n){2}$`,
-		"# a wish":   `^event:challenge\ndata:{"method":"POST","headers":{"content-type":"application/x-challenge-response"}}\n$`,
+	for _, c := range []struct{ command, want string }{ // in this order: a token that lasts longer extends the session
+		{"# a wish", `^event:challenge\ndata:{"method":"POST","headers":{"content-type":"application/x-challenge-response"}}\n$`},
+		{"# the time", `^(data:\d\d:\d\d:\d\d\n){2}$`},
 	} {
-		if out, err := m.says(command); err != nil || !regexp.MustCompile(want).MatchString(out) {
-			t.Errorf("%s: it says %q, %v", command, out, err)
+		if out, err := m.says(c.command); err != nil || !regexp.MustCompile(c.want).MatchString(out) {
+			t.Errorf("%s: it says %q, %v", c.command, out, err)
 		}
 	}
 	g.terminate()
