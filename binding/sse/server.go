@@ -193,21 +193,12 @@ func (s *server) explain(ctx context.Context, q *stream.Question) error {
 		_, err = s.choose(ctx, asked)
 	}
 	if err != nil {
-		noteAnswer(ctx, err)
+		web.NoteAnswer(ctx, err)
 		return err
 	}
 	stream.From(ctx).Trace().Notef("asks for the events of %s", asked.Path)
 	q.Header = questionOf(asked)
 	return nil
-}
-
-// noteAnswer notes by which status a request is refused. Where that is for who its client is, the http server in front may
-// answer as it does itself: that is its own to say.
-func noteAnswer(ctx context.Context, err error) {
-	if r, ok := errors.AsType[*stream.Refused](err); ok && (r.Reason == stream.Unauthenticated || r.Reason == stream.Forbidden) {
-		return
-	}
-	stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
 }
 
 // questionOf is a request for events as a question has it.

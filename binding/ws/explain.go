@@ -2,7 +2,6 @@ package ws
 
 import (
 	"context"
-	"errors"
 
 	"gozilla/stream"
 	"gozilla/stream/web"
@@ -17,18 +16,9 @@ func (s *server) explain(ctx context.Context, q *stream.Question) error {
 		_, err = s.choose(ctx, &h.Request)
 	}
 	if err != nil {
-		noteAnswer(ctx, err)
+		web.NoteAnswer(ctx, err)
 	}
 	return err
-}
-
-// noteAnswer notes by which status a request is refused. Where that is for who its client is, the http server in front may
-// answer as it does itself: that is its own to say.
-func noteAnswer(ctx context.Context, err error) {
-	if r, ok := errors.AsType[*stream.Refused](err); ok && (r.Reason == stream.Unauthenticated || r.Reason == stream.Forbidden) {
-		return
-	}
-	stream.From(ctx).Trace().Notef("answers with status %d", web.Answer(err).Status)
 }
 
 // explain is part of binding.Explains.

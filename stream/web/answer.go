@@ -61,3 +61,12 @@ func Answer(err error) *Response {
 	}
 	return &Response{Status: 502}
 }
+
+// NoteAnswer is for explain: it notes by which status a request is refused. Where that is for who its client is, an http server in
+// front may answer as it does itself: that is its own to say.
+func NoteAnswer(ctx context.Context, err error) {
+	if r, ok := errors.AsType[*stream.Refused](err); ok && (r.Reason == stream.Unauthenticated || r.Reason == stream.Forbidden) {
+		return
+	}
+	stream.From(ctx).Trace().Notef("answers with status %d", Answer(err).Status)
+}
