@@ -72,16 +72,7 @@ func TestAbsoluteLinksThatCome(t *testing.T) {
 	write(t, dir, "in/a", "a")
 	must(t, os.Symlink(dir+"/in/a", filepath.Join(dir, "a")), os.Symlink(dir+"/in", filepath.Join(dir, "folder")),
 		os.Symlink(outside, filepath.Join(dir, "link")))
-	done := make(chan struct{})
-	go func() { // ends with its work
-		defer close(done)
-		for range 300 {
-			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "away"))
-			os.Rename(filepath.Join(dir, "link"), filepath.Join(dir, "in"))
-			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "link"))
-			os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "in"))
-		}
-	}()
+	done := swaps(dir)
 	for {
 		select {
 		case <-done:

@@ -490,16 +490,7 @@ func TestLinksThatCome(t *testing.T) {
 	write(t, dir, "real/a", "a")
 	write(t, dir, "in/a", "a")
 	must(t, os.Symlink(outside, filepath.Join(dir, "link")))
-	done := make(chan struct{})
-	go func() { // ends with its work
-		defer close(done)
-		for range 300 {
-			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "away"))
-			os.Rename(filepath.Join(dir, "link"), filepath.Join(dir, "in"))
-			os.Rename(filepath.Join(dir, "in"), filepath.Join(dir, "link"))
-			os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "in"))
-		}
-	}()
+	done := swaps(dir)
 	for {
 		select {
 		case <-done:
@@ -557,4 +548,20 @@ func BenchmarkOpen(b *testing.B) {
 		v.Check()
 		v.Close()
 	}
+}
+
+// swaps has the folder in and the link beside it take each other's place, again and again. done is closed at the end.
+func swaps(dir string) (done chan struct{}) {
+	at := func(name string) string { return filepath.Join(dir, name) }
+	done = make(chan struct{})
+	go func() { // ends with its work
+		defer close(done)
+		for range 300 {
+			os.Rename(at("in"), at("away"))
+			os.Rename(at("link"), at("in"))
+			os.Rename(at("in"), at("link"))
+			os.Rename(at("away"), at("in"))
+		}
+	}()
+	return done
 }
