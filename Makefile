@@ -10,7 +10,7 @@ CONFIG  ?= examples/tcp.echo/zilla.yaml
 # seconds, says 1: a test that passes then is listed as failed all the same, and what races or hangs fails at once.
 RETRIES ?= 0
 gotestsum = GORACE=atexit_sleep_ms=0 go tool -modfile=$(1) gotestsum --format standard-quiet \
-	--rerun-fails=$(RETRIES) --rerun-fails-abort-on-data-race --packages ./... --
+	--rerun-fails=$(RETRIES) --rerun-fails-abort-on-data-race --packages $(2) --
 # Many tests wait, so more of them run at once than there are cores. The race detector need not wait at the end of each.
 race := -race -timeout 15m
 
@@ -26,8 +26,8 @@ run: build
 
 test:
 	test/setup.sh
-	$(call gotestsum,tools/go.mod) $(race) -p 4
-	cd test && $(call gotestsum,../tools/go.mod) $(race) -parallel 8
+	$(call gotestsum,tools/go.mod,./...) $(race) -p 4
+	cd test && $(call gotestsum,../tools/go.mod,./...) $(race) -parallel 8
 
 check: static variants
 
@@ -40,10 +40,10 @@ variants:
 	$(MAKE) -j 2 -O portable corpus
 
 portable:
-	go test -p 4 -tags portable ./stream/... ./binding/filesystem
+	$(call gotestsum,tools/go.mod,"./stream/... ./binding/filesystem") -p 4 -tags portable
 
 corpus:
-	cd test && go test -run '^(TestCorpus.*|TestHugeConfigurations)$$' .
+	cd test && $(call gotestsum,../tools/go.mod,.) -run '^(TestCorpus.*|TestHugeConfigurations)$$'
 
 bench:
 	bench/setup.sh
