@@ -63,6 +63,14 @@ func (c *client) choose(ctx context.Context, about *stream.Info) (*binding.Way[W
 	return c.routes.Pick(ctx, func(w *When) bool { return w.matches(about) })
 }
 
+// Offers is part of conn.Offerer.
+func (c *client) Offers() (all []conn.Offer) {
+	for _, way := range c.routes.All() {
+		all = append(all, conn.Offers(way.Exit)...)
+	}
+	return all
+}
+
 // send writes b. It gives up when ctx ends, or after a while.
 func send(ctx context.Context, limit time.Duration, c conn.Conn, b []byte) error {
 	c.SetWriteDeadline(time.Now().Add(limit))
