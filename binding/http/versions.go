@@ -32,6 +32,18 @@ func (v versions) by(alpn string) (Version, bool) {
 	return HTTP2, true
 }
 
+// spoken are the versions in words: HTTP/2 needs an offer, if HTTP/1.1 is spoken too.
+func (v versions) spoken(offers []conn.Offer) string {
+	agrees := slices.ContainsFunc(offers, func(o conn.Offer) bool { return slices.Contains(o.Protocols, string(HTTP2)) })
+	switch {
+	case v.http1 && v.http2 && agrees:
+		return "HTTP/2 with a server that agrees on it by TLS, else HTTP/1.1"
+	case v.http1:
+		return "HTTP/1.1"
+	}
+	return "HTTP/2"
+}
+
 // vain are the offers to servers of which none can be agreed on with success: of the two versions they have the one that
 // is not spoken, and nothing else.
 func (v versions) vain(offers []conn.Offer) []conn.Offer {
