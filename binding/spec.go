@@ -109,6 +109,7 @@ type Builder struct {
 
 	exit    *stream.Node // where a binding that embeds Exited leads, once it is linked
 	explain func(context.Context, *stream.Question) error
+	check   func() // nil: nothing is left to check
 }
 
 // A Resolver finds a binding that is in service by its qualified name.
@@ -136,6 +137,14 @@ func (b *Binding) Link(s *Spec, find Resolver) {
 	b.builder.edges.renew()
 	for _, link := range b.builder.links {
 		link(s.body, find)
+	}
+}
+
+// Check tells what is wrong that only shows now that the binding is linked. It is for bindings that are made to be
+// checked.
+func (b *Binding) Check() {
+	if b.builder.check != nil {
+		b.builder.check()
 	}
 }
 

@@ -85,13 +85,15 @@ type Form struct {
 // same stands for "the protocol of the face that the stream came to".
 const same = "same"
 
-// A Part is what In is told about a binding: a face, the protocol of its exits, or how it explains itself.
+// A Part is what In is told about a binding: a face, the protocol of its exits, how it explains itself, or what it has to
+// say of where it leads.
 type Part[B any] struct {
 	face    string
 	exits   string
 	view    string // of the face, or the exits
 	offer   func(*stream.Node, B)
 	explain explanation[B]
+	check   func(B)
 }
 
 // An explanation takes a question through a binding.
@@ -122,6 +124,10 @@ func Same[B any]() Part[B] { return Part[B]{exits: same} }
 // and what it calls must not wait. The error is what a stream would end with. A binding with one exit, or without any,
 // needs none.
 func Explains[B any](f explanation[B]) Part[B] { return Part[B]{explain: f} }
+
+// Checks tells what is wrong with a binding that only those know who ask its exits: f tells the Report that the constructor
+// was given. It is called when a file is checked, once all that is in it has been made and leads where it should, and does no IO.
+func Checks[B any](f func(B)) Part[B] { return Part[B]{check: f} }
 
 // In makes the form of a constructor. C is the config struct of the binding's body, which embeds Head.
 func In[C, B any, Body interface {
@@ -155,6 +161,9 @@ func In[C, B any, Body interface {
 			for _, p := range parts {
 				if p.offer != nil {
 					p.offer(b.Node, made)
+				}
+				if p.check != nil {
+					b.check = func() { p.check(made) }
 				}
 				if p.explain != nil {
 					b.explain = func(ctx context.Context, q *stream.Question) error { return p.explain(made, ctx, q) }

@@ -276,14 +276,22 @@ func selects(s *space, b *planned) func(metric string) bool {
 	}
 }
 
-// try builds the components, which does no IO, and lets them go again. So it tells what only their constructors know, and
-// of ports that two of them want.
+// try builds the components, which does no IO, and lets them go again. So it tells what only their constructors know, what
+// only bindings know that ask their exits, and of ports that two of them want.
 func (p *Plan) try() {
 	if p.Report.Err() != nil {
 		return
 	}
 	host := stream.NewHost(stream.DefaultLimits(), telemetry.NewLog(nil, 1, false))
 	d := New(host, nil, slog.New(slog.DiscardHandler)).draft(p)
+	if p.Report.Err() == nil {
+		link(d.instances)
+		for _, in := range d.instances {
+			if in.binding != nil {
+				in.binding.Check()
+			}
+		}
+	}
 	d.collide()
 	d.undo()
 }

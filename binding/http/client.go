@@ -18,6 +18,7 @@ type client struct {
 	overrides []override
 	requests  requests   // nil: nothing is asked of responses
 	presenter *presenter // nil: nothing is shown
+	at        config.Pos // of the versions in the file
 }
 
 // A presenter shows to servers what a guard has for them.
@@ -28,7 +29,10 @@ type presenter struct {
 }
 
 func newClient(b *binding.Builder, c *Client) (*client, error) {
-	made := &client{pool: newPool(b, c.Options.versions()), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides}
+	made := &client{
+		pool: newPool(b, c.Options.versions()), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol), overrides: c.Options.overrides,
+		at: b.Report.At(&c.Options.Versions),
+	}
 	var err error
 	if made.requests, err = newRequests(b, binding.Client, c.Options.Requests); err != nil {
 		return nil, err

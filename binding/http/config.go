@@ -70,16 +70,6 @@ const (
 // Values are the versions.
 func (Version) Values() []string { return []string{string(HTTP11), string(HTTP2)} }
 
-// versions are those that are spoken.
-type versions struct{ http1, http2 bool }
-
-func (o *Options) versions() versions {
-	if o.Versions == nil {
-		return versions{true, true}
-	}
-	return versions{slices.Contains(o.Versions, HTTP11), slices.Contains(o.Versions, HTTP2)}
-}
-
 // Method is the method of a request. Upper and lower case differ.
 type Method string
 

@@ -345,9 +345,10 @@ func (a *asker) ends(ctx context.Context) bool {
 
 var errNone = stream.Refuse(stream.Unauthenticated, "the request has no credentials")
 
-// refused is the answer where what stands behind has refused the exchange: as it is here, if that is for who the client is.
+// refused is the answer where what stands behind has refused the exchange: as it is here, if that is for who the client is,
+// and not what a server has said.
 func (a *asker) refused(err, asked error) error {
-	if refused, ok := err.(*stream.Refused); ok && (refused.Reason == stream.Unauthenticated || refused.Reason == stream.Forbidden) {
+	if refused, ok := err.(*stream.Refused); ok && !errors.As(err, new(*web.Error)) && (refused.Reason == stream.Unauthenticated || refused.Reason == stream.Forbidden) {
 		return a.unrouted(err, asked)
 	}
 	return err

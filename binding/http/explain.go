@@ -8,6 +8,7 @@ import (
 
 	"gozilla/config"
 	"gozilla/stream"
+	"gozilla/stream/conn"
 	"gozilla/stream/web"
 	"gozilla/wire/http1"
 )
@@ -74,11 +75,17 @@ func (s *server) follow(ctx context.Context, q *stream.Question) error {
 
 // explain is part of binding.Explains.
 func (c *client) explain(ctx context.Context, q *stream.Question) error {
-	_, r, err := c.choose(ctx, sought(q))
+	way, r, err := c.choose(ctx, sought(q))
 	if err != nil {
 		return err
 	}
-	stream.From(ctx).Trace().Notef("asks %s for %s", r.Authority, cmp.Or(r.Path, "a tunnel"))
+	trace := stream.From(ctx).Trace()
+	trace.Notef("asks %s for %s", r.Authority, cmp.Or(r.Path, "a tunnel"))
+	offers := conn.Offers(way.Exit)
+	trace.Notef("speaks %s", c.pool.versions.spoken(offers))
+	for _, o := range c.pool.versions.vain(offers) {
+		trace.Notef("%s", c.fails(o))
+	}
 	q.About = destination(r.Scheme, r.Authority, r.About)
 	return nil
 }

@@ -64,17 +64,17 @@ func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, Versio
 	if err != nil {
 		return nil, "", err
 	}
-	switch v, alpn := l.versions, told.ALPN; {
-	case alpn == string(HTTP2) && l.apart:
-		conn.Abort(c)
-		return nil, "", stream.Refuse(stream.Unavailable, "the server takes no upgrades over HTTP/2, and has chosen it again: let alpn of the tls client have %s", HTTP11)
-	case alpn == string(HTTP2) && !v.http2, alpn == string(HTTP11) && !v.http1:
-		conn.Abort(c)
-		return nil, "", stream.Refuse(stream.Unavailable, "the server has chosen %s, which is not among versions: let alpn of the tls client say the same", alpn)
-	case alpn == string(HTTP2), !v.http1:
-		return c, HTTP2, nil
+	version, ok := l.versions.by(told.ALPN)
+	switch {
+	case ok:
+		return c, version, nil
+	case l.apart:
+		err = stream.Refuse(stream.Unavailable, "the server takes no upgrades over HTTP/2, and has chosen it again: let alpn of the tls client have %s", HTTP11)
+	default:
+		err = stream.Refuse(stream.Unavailable, "the server has chosen %s, which is not among versions: let alpn of the tls client say the same", told.ALPN)
 	}
-	return c, HTTP11, nil
+	conn.Abort(c)
+	return nil, "", err
 }
 
 // destination is what to dial for an authority.

@@ -33,7 +33,7 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 
 func (c *client) conn() conn.Port { return conn.Dialing(c) }
 
-// DialConn dials the exit of the stream's route and writes the header. What the stream wants to reach is told by the
+// DialConn dials the exit of the stream's route and writes the header. Whom the stream wants to reach is told by the
 // header only: the exit's options say what is dialled.
 func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *stream.Info, error) {
 	way, err := c.choose(ctx, about)
@@ -45,7 +45,7 @@ func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *
 	if err != nil {
 		return nil, nil, err
 	}
-	to, known, err := way.Exit.DialConn(ctx, beyond)
+	to, known, err := way.Exit.DialConn(ctx, beyond(about))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,11 +56,19 @@ func (c *client) DialConn(ctx context.Context, about *stream.Info) (conn.Conn, *
 	return to, known, nil
 }
 
-// beyond is what the exit is told.
-var beyond = &stream.Info{}
+// beyond is what the exit is told: what it may agree on with the server, since that is what is spoken after the header.
+func beyond(about *stream.Info) *stream.Info { return &stream.Info{ALPN: about.ALPN} }
 
 func (c *client) choose(ctx context.Context, about *stream.Info) (*binding.Way[When, config.None, conn.Port], error) {
 	return c.routes.Pick(ctx, func(w *When) bool { return w.matches(about) })
+}
+
+// Offers is part of conn.Offerer.
+func (c *client) Offers() (all []conn.Offer) {
+	for _, way := range c.routes.All() {
+		all = append(all, conn.Offers(way.Exit)...)
+	}
+	return all
 }
 
 // send writes b. It gives up when ctx ends, or after a while.

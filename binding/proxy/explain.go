@@ -35,6 +35,6 @@ func (s *server) explain(ctx context.Context, q *stream.Question) error {
 // explain is part of binding.Explains.
 func (c *client) explain(ctx context.Context, q *stream.Question) error {
 	_, err := c.choose(ctx, q.About)
-	q.About = beyond
+	q.About = beyond(q.About)
 	return err
 }

@@ -63,7 +63,7 @@ type refusal struct {
 	status int // of the answer
 	text   string
 	after  time.Duration // when it may be worth another try; 0: not said
-	wants  web.Header    // of a 401: by what the client can show who it is
+	says   web.Header    // what goes on with the status, such as by what the client can show who it is
 }
 
 func (r *refusal) Error() string { return r.text }
@@ -77,7 +77,7 @@ func refusalOf(r *web.Response) *refusal {
 	coding := r.Header.Get("content-encoding")
 	switch {
 	case r.Status != 200:
-		return &refusal{r.Status, "the server has answered with status " + statusText(r.Status), retryAfter(r.Header), wantsOf(r)}
+		return &refusal{r.Status, "the server has answered with status " + statusText(r.Status), retryAfter(r.Header), r.Required()}
 	case !strings.EqualFold(strings.TrimSpace(kind), "text/event-stream"):
 		return &refusal{status: 200, text: "the server has answered with something else than a stream of events"}
 	case coding != "" && !strings.EqualFold(coding, "identity"):
@@ -86,26 +86,16 @@ func refusalOf(r *web.Response) *refusal {
 	return nil
 }
 
-// wantsOf are the challenges of a 401, which must have one wherever it goes (RFC 9110, section 15.5.2).
-func wantsOf(r *web.Response) (h web.Header) {
-	for _, f := range r.Header {
-		if r.Status == 401 && f.Name == "www-authenticate" {
-			h.Add(f.Name, f.Value)
-		}
-	}
-	return h
-}
-
 // refused is the error of who asked for events: what the server has said of the request is said on.
 func refused(err error) error {
 	r, ok := err.(*refusal)
 	if !ok {
 		return asRefused(err)
 	}
-	answer := &web.Error{Status: 502, Header: r.wants, Err: r}
-	reason := stream.Unavailable
+	answer := &web.Error{Status: 502, Header: r.says, Err: r}
+	reason := web.ReasonOf(r.status)
 	switch {
-	case r.status == 404 || r.status == 410 || r.status == 204:
+	case r.status == 204: // there is nothing, and there will be nothing
 		reason, answer.Status = stream.NoRoute, r.status
 	case r.status >= 400 && r.status < 500, r.status == 503, r.status == 504:
 		answer.Status = r.status

@@ -39,7 +39,7 @@ bindings:
 		}
 	}
 	const first = "events routes[0] asks for the events of "
-	f(true, "GET", "/events/mine?lastEventId=7", first+"/events/mine; source routes[0] asks 127.0.0.1:0 for the events of /events/mine; out routes[0] asks 127.0.0.1:0 for /events/mine; south  dials localhost:80", "")
+	f(true, "GET", "/events/mine?lastEventId=7", first+"/events/mine; source routes[0] asks 127.0.0.1:0 for the events of /events/mine; out routes[0] asks 127.0.0.1:0 for /events/mine, speaks HTTP/1.1; south  dials localhost:80", "")
 	f(false, "GET", "/events/all", first+"/events/all; source routes[0] asks 127.0.0.1:0 for the events of /events/all; out", "no route")
 	f(false, "GET", "/events/none", first+"/events/none; source", "no route")
 	f(false, "GET", "/event", "events  answers with status 404", "no route")

@@ -197,6 +197,14 @@ func (t *client) protocols(about *stream.Info) []string {
 	return t.options.ALPN
 }
 
+// Offers is part of conn.Offerer.
+func (t *client) Offers() []conn.Offer {
+	if len(t.options.ALPN) == 0 {
+		return nil
+	}
+	return []conn.Offer{{By: t.b.Node, Protocols: t.options.ALPN}}
+}
+
 // failed is how a dial ends that could not be secured.
 func (t *client) failed(ctx context.Context, s *stream.Scope, err error) error {
 	var refused *stream.Refused

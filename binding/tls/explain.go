@@ -66,18 +66,22 @@ func (t *client) explain(ctx context.Context, q *stream.Question) error {
 	if _, err := t.pick(ctx, q.About.Authority, q.About.ALPN, q.About); err != nil {
 		return err
 	}
-	trace := stream.From(ctx).Trace()
-	trace.Notef("asks for %s by TLS", cmp.Or(t.serverName(q.About, &stream.Info{}), "the address that is dialled"))
+	name := cmp.Or(t.serverName(q.About, &stream.Info{}), "the address that is dialled")
+	stream.From(ctx).Trace().Notef("asks for %s by TLS%s", name, offering(t.protocols(q.About)))
 	return nil
 }
 
 // says notes what the client says by TLS.
 func says(ctx context.Context, q *stream.Question) {
-	said := "the client asks for " + cmp.Or(q.SNI, "no name")
-	if len(q.ALPN) > 0 {
-		said += " and offers " + strings.Join(q.ALPN, ", ")
+	stream.From(ctx).Trace().Notef("the client asks for %s%s", cmp.Or(q.SNI, "no name"), offering(q.ALPN))
+}
+
+// offering is what a note says of protocols that are offered.
+func offering(protocols []string) string {
+	if len(protocols) == 0 {
+		return ""
 	}
-	stream.From(ctx).Trace().Notef("%s", said)
+	return " and offers " + strings.Join(protocols, ", ")
 }
 
 var errHello = errors.New("it makes no ClientHello")

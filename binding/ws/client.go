@@ -139,22 +139,15 @@ func offered(r *ws.Request, protocol string) bool {
 	return false
 }
 
-// reasons are why a server does not open a socket, by its answer. What is not there is Unavailable.
-var reasons = map[int]stream.Reason{
-	400: stream.Invalid, 401: stream.Unauthenticated, 403: stream.Forbidden, 404: stream.NoRoute, 429: stream.Limit, 503: stream.Unavailable, 504: stream.Timeout,
-}
-
-// refusal is what a client of HTTP gets as the server has said it, if that is one of reasons.
+// refusal is why a server does not open a socket. A client of HTTP gets what the server has said, if that can mean something to it.
 func refusal(r *web.Response) error {
-	reason, ok := reasons[r.Status]
-	if !ok {
-		return &web.Error{Status: 502, Err: stream.Refuse(stream.Unavailable, "the server has answered with status %d", r.Status)}
+	err := &web.Error{Status: 502, Err: stream.Refuse(web.ReasonOf(r.Status), "the server has answered with status %d", r.Status)}
+	switch r.Status {
+	case 400, 401, 403, 404, 407, 429, 503, 504:
+		err.Status, err.Header = r.Status, r.Required()
 	}
-	err := &web.Error{Status: r.Status, Err: stream.Refuse(reason, "the server has answered with status %d", r.Status)}
-	for status, name := range map[int]string{401: "www-authenticate", 429: "retry-after", 503: "retry-after"} {
-		if value := r.Header.Get(name); value != "" && status == r.Status {
-			err.Header.Add(name, value)
-		}
+	if after := r.Header.Get("retry-after"); after != "" && (r.Status == 429 || r.Status == 503) {
+		err.Header.Add("retry-after", after)
 	}
 	return err
 }

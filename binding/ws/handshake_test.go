@@ -194,6 +194,7 @@ func TestHandshakeOfServers(t *testing.T) {
 		{"401", "101 Switching Protocols", "401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0", 401, false},
 		{"403", "101 Switching Protocols", "403 Forbidden\r\nContent-Length: 0", 403, false},
 		{"404", "101 Switching Protocols", "404 Not Found\r\nContent-Length: 0", 404, false},
+		{"407", "101 Switching Protocols", "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0", 407, false},
 		{"426", "101 Switching Protocols", "426 Upgrade Required\r\nContent-Length: 0", 502, false},
 		{"429", "101 Switching Protocols", "429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0", 429, false},
 		{"500", "101 Switching Protocols", "500 Internal Server Error\r\nContent-Length: 0", 502, false},
@@ -220,7 +221,7 @@ func TestHandshakeOfServers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp.StatusCode != c.status || (c.status == 401) != (resp.Header.Get("WWW-Authenticate") == "Bearer") || (c.status == 429) != (resp.Header.Get("Retry-After") == "7") && c.status != 503 {
+			if resp.StatusCode != c.status || (c.status == 401) != (resp.Header.Get("WWW-Authenticate") == "Bearer") || (c.status == 407) != (resp.Header.Get("Proxy-Authenticate") == "Basic") || (c.status == 429) != (resp.Header.Get("Retry-After") == "7") && c.status != 503 {
 				t.Errorf("%s, %q", resp.Status, resp.Header)
 			}
 			if want := map[bool]string{true: "two"}[strings.Contains(c.name, "was offered") && strings.Contains(c.name, "protocol")]; resp.Header.Get("Sec-WebSocket-Protocol") != want {

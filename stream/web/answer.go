@@ -39,6 +39,40 @@ var statuses = map[stream.Reason]int{
 	stream.Draining:        503,
 }
 
+// reasons are why a server has refused, by its answer. What is not there is Unavailable.
+var reasons = map[int]stream.Reason{
+	400: stream.Invalid,
+	401: stream.Unauthenticated,
+	403: stream.Forbidden,
+	404: stream.NoRoute,
+	407: stream.Unauthenticated,
+	410: stream.NoRoute,
+	429: stream.Limit,
+	504: stream.Timeout,
+}
+
+// ReasonOf is why a server has refused that has answered by a status.
+func ReasonOf(status int) stream.Reason {
+	if reason, ok := reasons[status]; ok {
+		return reason
+	}
+	return stream.Unavailable
+}
+
+// required is the header that an answer must have wherever it goes (RFC 9110, sections 15.5.2, 15.5.6 and 15.5.8).
+var required = map[int]string{401: "www-authenticate", 405: "allow", 407: "proxy-authenticate"}
+
+// Required are the lines of an answer without which nobody may say its status on.
+func (r *Response) Required() (h Header) {
+	name, ok := required[r.Status]
+	for i := range r.Header {
+		if f := &r.Header[i]; ok && f.Name == name {
+			h = append(h, *f)
+		}
+	}
+	return h
+}
+
 // Answer is the head that answers an exchange whose handler returned err before it had responded. There is no body.
 func Answer(err error) *Response {
 	var own *Error
