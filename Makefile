@@ -6,11 +6,11 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo develop)
 CONFIG  ?= examples/tcp.echo/zilla.yaml
 
-# How often a test that failed may run again by itself, if no more than ten did. CI, whose machine may stand still for
+# How often a test that failed may run again by itself, if no more than twenty did. CI, whose machine may stand still for
 # seconds, says 1: a test that passes then is listed as failed all the same, and what races or hangs fails at once.
 RETRIES ?= 0
 gotestsum = GORACE=atexit_sleep_ms=0 go tool -modfile=$(1) gotestsum --format standard-quiet \
-	--rerun-fails=$(RETRIES) --rerun-fails-abort-on-data-race --packages $(2) --
+	--rerun-fails=$(RETRIES) --rerun-fails-max-failures=20 --rerun-fails-abort-on-data-race --packages $(2) --
 # Many tests wait, so more of them run at once than there are cores. The race detector need not wait at the end of each.
 race := -race -timeout 15m
 

@@ -118,8 +118,8 @@ func TestMetrics(t *testing.T) {
 func TestStoppedReader(t *testing.T) {
 	const readers, pieces, size = 99, 80, 256 << 10 // 20 MB for each
 	server := gwtest.Listen(t, "")
-	// Two hundred goroutines of this test alone want the processor: who is behind gets two seconds.
-	patient := gwtest.Limits(func(l *stream.Limits) { l.Stall = 40 * time.Second })
+	// Two hundred goroutines of this test alone want the processor: who is behind gets five seconds.
+	patient := gwtest.Limits(func(l *stream.Limits) { l.Stall = 100 * time.Second })
 	g := gwtest.Start(t, relayed, gwtest.Env("SERVER", server.Port()), patient)
 	var all []*net.TCPConn
 	for range readers + 1 {

@@ -52,7 +52,7 @@ func (f Func) ServeExchange(ctx context.Context, r *web.Request, x web.Served) e
 // to be passed on.
 const (
 	patience = 30 * time.Second
-	within   = 4 * time.Second
+	within   = 12 * time.Second
 )
 
 // Run runs every case against a gateway of its own, which leads to the case's handler. The cases run at the same time, so
