@@ -353,6 +353,9 @@ func (e *End) Finish() error {
 	return nil
 }
 
+// Finished reports whether what is sent has ended.
+func (e *End) Finished() bool { return e.finished.Load() }
+
 // cut says in the words of records how the end failed.
 func (e *End) cut(err error) error {
 	var cut *stream.Cut

@@ -154,20 +154,28 @@ func duplex(s *stream.Scope, x Served, y Opened) error {
 	if err := x.Flush(); err != nil {
 		return err
 	}
-	up := make(chan error, 1)
+	var first error // of either direction: it makes the other one fail too
+	var once sync.Once
+	fails := func(err error) {
+		if !errors.Is(err, ErrStopped) {
+			once.Do(func() { first = err })
+		}
+	}
+	up := make(chan struct{})
 	go func() { // ends with its direction, or when the other one has failed
-		err := stream.Contained(s, func() error { return pump(y, x) })
-		if err != nil {
+		defer close(up)
+		if err := stream.Contained(s, func() error { return pump(y, x) }); err != nil {
+			fails(err)
 			y.StopRead()
 		}
-		up <- err
 	}()
 	err := pump(x, y)
 	if err != nil {
+		fails(err)
 		y.Close()
 		x.StopRead()
 	}
-	if first := <-up; first != nil && !errors.Is(first, ErrStopped) {
+	if <-up; first != nil {
 		err = first
 	}
 	return bare(err)

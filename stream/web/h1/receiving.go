@@ -144,7 +144,7 @@ func (in *receiving) fill() error {
 	switch {
 	case err == nil:
 		return nil
-	case err == io.EOF && in.frame == raw:
+	case in.frame == raw && (err == io.EOF || in.replies(err)):
 		in.done = true
 		return nil
 	case err == io.EOF:
@@ -155,6 +155,13 @@ func (in *receiving) fill() error {
 		err = &stream.Cut{By: in.t.Side, Why: "slow body"}
 	}
 	return in.fail(err)
+}
+
+// replies reports whether a peer has ended a tunnel in reply to our end, though err is that it has not said so: over TLS many,
+// such as nginx, answer a close_notify by none of their own. What is spoken in a tunnel knows by itself when it is whole.
+func (in *receiving) replies(err error) bool {
+	cut := (*stream.Cut)(nil)
+	return in.t.Finished() && errors.As(err, &cut) && cut.Why == "truncated"
 }
 
 // fail keeps the error: nothing more comes.
