@@ -57,7 +57,8 @@ type Limits struct {
 	// 64 KiB, and takes more, is ended.
 	Bodies Count
 	// For how long a connection of HTTP/2 with streams on it, or a WebSocket, may be silent before its peer is asked whether
-	// it is there; one that is silent for as long again is ended.
+	// it is there; one that is silent for as long again is ended. A server of HTTP/2 that has said nothing since but that it
+	// is there is asked again after ten times as long, for servers of gRPC let clients go that ask more often.
 	Ping time.Duration
 	// The most bytes that one message of a WebSocket, or one event of a stream of events, may have.
 	Message Count

@@ -538,7 +538,7 @@ func init() {
 		"gozilla/stream.Limits.Message":                     "The most bytes that one message of a WebSocket, or one event of a stream of events, may have.",
 		"gozilla/stream.Limits.Names":                       "The resolved names that one tcp client keeps.",
 		"gozilla/stream.Limits.Pause":                       "The longest time that an HTTP response may stand still whose length was not said, such as a stream of events.",
-		"gozilla/stream.Limits.Ping":                        "For how long a connection of HTTP/2 with streams on it, or a WebSocket, may be silent before its peer is asked whether\nit is there; one that is silent for as long again is ended.",
+		"gozilla/stream.Limits.Ping":                        "For how long a connection of HTTP/2 with streams on it, or a WebSocket, may be silent before its peer is asked whether\nit is there; one that is silent for as long again is ended. A server of HTTP/2 that has said nothing since but that it\nis there is asked again after ten times as long, for servers of gRPC let clients go that ask more often.",
 		"gozilla/stream.Limits.Pool":                        "The connections that an HTTP client may have to one server, by scheme and authority; as many again for upgrades that\nthe server does not take over HTTP/2. Also set with zilla.binding.http.maximum.connections.",
 		"gozilla/stream.Limits.Queue":                       "The bytes that may wait in the gateway for one member of a fan group that does not read; beyond, it is reset.",
 		"gozilla/stream.Limits.Records":                     "The records, of connections and of exchanges, that are kept for gozilla logs.",

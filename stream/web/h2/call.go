@@ -74,6 +74,7 @@ func (y *call) begin(c *Client) error {
 		c.mine += 2
 	}
 	y.lane.begin(&c.connection, c.mine, y)
+	c.alive.sent(y.now())
 	y.in.stopped = y.stops
 	if c.mine > wire.MostWindow-2 { // no number is left
 		c.retire("used up")
@@ -201,6 +202,7 @@ func (y *call) looks(now time.Duration) {
 	case !y.final && y.asked != 0 && now-y.asked > y.c.limits.Answer:
 		y.late = true
 		y.breakOff(&stream.Cut{By: telemetry.Server, Why: "no answer", Err: errors.New("no answer has come within " + y.c.limits.Answer.String())}, wire.Cancel)
+		y.client.doubt(y.asked, now)
 	}
 }
 

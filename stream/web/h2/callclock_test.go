@@ -10,6 +10,7 @@ import (
 
 	"gozilla/stream/conn"
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
 
@@ -125,26 +126,151 @@ func TestNoSettingsCancelled(t *testing.T) {
 	})
 }
 
-// TestSilentServer is a server that is silent while it is asked something: it is asked whether it is there.
+// isThere is what a server is sent that is asked whether it is there, there what it answers.
+const isThere = "ping \x00\x00\x00\x00\x00\x00\x00\x00"
+
+var there = pong("\x00\x00\x00\x00\x00\x00\x00\x00")
+
+// TestSilentServer is a server that is silent while it is asked something: it is asked whether it is there, and seldom again
+// if it says nothing but that it is.
 func TestSilentServer(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.Host.Limits.Answer = time.Hour
+		limit, rarely := r.Host.Limits.Ping, 10*r.Host.Limits.Ping+time.Second
 		b := r.backend(false)
 		came := b.asks(request("POST", "/"), "")
 		h := b.acceptPatiently()
 		h.hear(asked(1, "POST", "/") + " content-length=0")
-		for range 3 {
+		for _, pause := range []time.Duration{limit, rarely, rarely} {
 			began := time.Now()
-			h.hear("ping \x00\x00\x00\x00\x00\x00\x00\x00")
-			after(t, began, r.Host.Limits.Ping)
-			h.say(pong("\x00\x00\x00\x00\x00\x00\x00\x00"))
+			h.hear(isThere)
+			after(t, began, pause)
+			h.say(there)
 		}
+		h.say(answer("200"))
 		began := time.Now()
-		if got := <-came; got != "refused: unavailable" {
+		h.hear(isThere)
+		after(t, began, limit)
+		if got := <-came; got != "200, then cut: keep-alive timeout" {
 			t.Errorf("there came %q", got)
 		}
-		after(t, began, 2*r.Host.Limits.Ping)
+		after(t, began, 2*limit)
 		h.Close()
+	})
+}
+
+// TestSilentServerWithoutPatience is a server of whose clients none waits for long: that there is nobody who waits now and then
+// does not hide that it is gone.
+func TestSilentServerWithoutPatience(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		began := time.Now()
+		for i := range 6 {
+			s := r.begin()
+			time.AfterFunc(6*time.Second, func() { s.Cancel(errors.New("the test says so")) })
+			y, err := b.OpenExchange(s, request("GET", "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 || i == 5 {
+				go b.acceptPatiently().drain() // ends with the connection
+			}
+			if _, err := y.Response(); err == nil {
+				t.Error("it was answered")
+			}
+			y.Close()
+			s.End(nil)
+			time.Sleep(3 * time.Second)
+		}
+		time.Sleep(time.Until(began.Add(2*r.Host.Limits.Ping + 12*time.Second)))
+		if got := b.dials(); got != 2 {
+			t.Errorf("there were %d connections", got)
+		}
+		if got := r.connection("pool"); got.Reason != "keep-alive timeout" {
+			t.Errorf("the connection ended with %q", got.Reason)
+		}
+	})
+}
+
+// TestDoubted is a server that says nothing at all while somebody waits for its answer in vain: until it is known whether it
+// is there, nothing else is asked of it.
+func TestDoubted(t *testing.T) {
+	for _, returns := range []bool{true, false} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			r.Host.Limits.Answer = 5 * time.Second
+			b := r.backend(false)
+			works := func(h *hand, id int) *hand {
+				t.Helper()
+				came := b.asks(request("GET", "/"), "")
+				if h == nil {
+					h = b.acceptPatiently()
+				}
+				h.answers(id, "/")
+				if got := <-came; got != "204" {
+					t.Errorf("there came %q", got)
+				}
+				return h
+			}
+			first := works(nil, 1)
+			time.Sleep(time.Second)
+			came := b.asks(request("GET", "/"), "")
+			first.hear(asked(3, "GET", "/"))
+			began := time.Now()
+			if got := <-came; got != "refused: timeout" {
+				t.Errorf("there came %q", got)
+			}
+			after(t, began, r.Host.Limits.Answer)
+			first.hear("3 !CANCEL", isThere)
+			second := works(nil, 1)
+			if returns {
+				first.say(there)
+				synctest.Wait()
+				works(first, 5)
+			} else {
+				works(second, 3)
+				began := time.Now()
+				first.drain()
+				after(t, began, r.Host.Limits.Ping)
+				if got := r.connection("pool"); got.Reason != "keep-alive timeout" {
+					t.Errorf("the connection ended with %q", got.Reason)
+				}
+			}
+			second.Close()
+			first.Close()
+		})
+	}
+}
+
+// TestDoubtedAgain is a server that says nothing but that it is there: that is not asked all the time, and who cannot be asked is
+// left.
+func TestDoubtedAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.Host.Limits.Answer = 5 * time.Second
+		b := r.backend(false)
+		came := b.asks(request("GET", "/"), "")
+		h := b.acceptPatiently()
+		h.answers(1, "/")
+		<-came
+		for _, then := range []string{isThere, "goaway 0 NO_ERROR"} {
+			time.Sleep(time.Second)
+			came := b.asks(request("GET", "/"), "")
+			id := 3
+			if then != isThere {
+				id = 5
+			}
+			h.hear(asked(id, "GET", "/"), itoa(id)+" !CANCEL", then)
+			if got := <-came; got != "refused: timeout" {
+				t.Errorf("there came %q", got)
+			}
+			if then == isThere {
+				h.say(there)
+				synctest.Wait()
+			}
+		}
+		h.ends("fin")
+		if got := r.connection("pool"); got.By != telemetry.Gateway || got.Reason != "no answer" {
+			t.Errorf("the connection ended by %q, with %q", got.By, got.Reason)
+		}
 	})
 }
 

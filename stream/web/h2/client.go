@@ -163,7 +163,7 @@ func (c *Client) Retire(why string) {
 	c.mu.Unlock()
 }
 
-// Take takes a place for an exchange, if there is one.
+// Take takes a place for an exchange, if there is one. There is none while it is not known whether the server is there.
 func (c *Client) Take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +171,7 @@ func (c *Client) Take() bool {
 	if c.began {
 		most = min(int(min(c.most, 1<<16)), int(c.limits.Streams)) // more would not have room for their windows
 	}
-	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= most {
+	if c.leaves && !c.fresh || c.fault != nil || c.quit || c.open+c.taken >= most || c.alive.asked != 0 {
 		return false
 	}
 	c.fresh = false
@@ -232,19 +232,43 @@ func (c *Client) settled() {
 	conn.Briefly(func() { c.pool.Freed(c) })
 }
 
-func (c *Client) pongs([8]byte)           {}
+func (c *Client) pongs([8]byte) { // there may be places again, see Take
+	conn.Briefly(func() { c.pool.Freed(c) })
+}
+
 func (c *Client) patience() time.Duration { return 0 }
 
 func (c *Client) looks(now time.Duration) {
 	c.settles.Broadcast() // who waits may not want to any more
-	if len(c.lanes) == 0 {
-		c.alive.heard()
-		if c.taken == 0 && now-c.idle > c.limits.Spare {
-			c.fresh = false
-			c.retire("idle timeout")
-		}
+	if len(c.lanes)+c.taken == 0 && now-c.idle > c.limits.Spare {
+		c.fresh = false
+		c.retire("idle timeout")
 	}
-	c.keepAlive(now)
+	if len(c.lanes) > 0 || c.alive.asked != 0 {
+		c.keepAlive(now, c.mayAsk(now))
+	}
+}
+
+// seldom is how many times the limit ping has to pass before a server that has said nothing of a stream since it was asked
+// whether it is there may be asked again: servers of gRPC let a client go that does so three times within five minutes each.
+const seldom = 10
+
+// mayAsk reports whether the server may be asked whether it is there.
+func (c *Client) mayAsk(now time.Duration) bool {
+	a := &c.alive
+	return a.last == 0 || a.spoke || now-a.last > seldom*c.limits.Ping+time.Second
+}
+
+// doubt is called when an exchange has waited in vain since some time. If nothing else has come since, the server may be gone:
+// it is asked, and until it answers no exchange begins. One that may not be asked has its last exchanges.
+func (c *Client) doubt(since, now time.Duration) {
+	switch {
+	case c.alive.at > since || c.alive.asked != 0 || c.fault != nil:
+	case c.mayAsk(now):
+		c.ask(now)
+	default:
+		c.retire("no answer")
+	}
 }
 
 // Begin begins an exchange at a place that was taken. ErrLeft is that the client takes no more exchanges: another one may.

@@ -136,7 +136,7 @@ func (c *connection) again(err error) bool {
 func (c *connection) steps() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.alive.heard()
+	c.alive.heard(c.scope.Host().Sweeper.Now())
 	c.looked = false
 	for !c.quit {
 		b := c.t.Buffered()
@@ -202,8 +202,10 @@ func (c *connection) ordered(f *wire.Frame) error {
 func (c *connection) handle(f *wire.Frame) error {
 	switch f.Type {
 	case wire.Data:
+		c.alive.spoke = true
 		return c.data(f)
 	case wire.Headers:
+		c.alive.spoke = true
 		c.startBlock(f)
 		return c.fragment(f)
 	case wire.Continuation:

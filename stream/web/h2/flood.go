@@ -51,36 +51,43 @@ func (f *floods) calm() {
 	f.noise /= 2
 }
 
-// alive tells a peer that is silent from one that is gone.
+// alive tells a peer that is silent from one that is gone. Its times are those of the sweeper.
 type alive struct {
-	heardOf bool          // since the last look
-	at      time.Duration // by the sweeper, when the peer was heard of
-	asked   bool          // it was sent a PING that is not answered yet
+	at    time.Duration // when the peer was heard of, or was sent what it has to answer after that
+	waits bool          // it has not been heard of since it was sent that
+	asked time.Duration // when it was sent a PING, if nothing has come since; 0: it was not
+	last  time.Duration // when it was sent one at all
+	spoke bool          // something of a stream has come after that
 }
 
 // heard takes note of a sign of life.
-func (a *alive) heard() { a.heardOf = true }
+func (a *alive) heard(now time.Duration) { a.at, a.waits, a.asked = now, false, 0 }
 
-// look is called about once a second. It asks a peer that was silent for as long as patience whether it is there, and
-// reports whether one is not.
-func (a *alive) look(now, patience time.Duration, ask func()) (gone bool) {
-	switch {
-	case a.heardOf || a.at == 0:
-		a.heardOf, a.asked, a.at = false, false, now
-	case now-a.at >= 2*patience:
-		return true
-	case now-a.at >= patience && !a.asked:
-		a.asked = true
-		ask()
+// sent takes note of something that the peer has to answer.
+func (a *alive) sent(now time.Duration) {
+	if !a.waits {
+		a.at, a.waits = now, true
 	}
-	return false
 }
 
-// keepAlive gives a peer up that is silent, and does not answer when it is asked whether it is there.
-func (c *connection) keepAlive(now time.Duration) {
-	gone := c.alive.look(now, c.limits.Ping, func() { c.out = wire.AppendPing(c.room(), 0, [8]byte{}) })
-	if gone {
+// ask sends a PING.
+func (c *connection) ask(now time.Duration) {
+	a := &c.alive
+	a.asked, a.last, a.spoke = now, now, false
+	c.out = wire.AppendPing(c.room(), 0, [8]byte{})
+}
+
+// keepAlive is called about once a second. It asks a peer that is silent whether it is there, if that may be asked, and gives
+// it up when it does not answer.
+func (c *connection) keepAlive(now time.Duration, may bool) {
+	a, patience := &c.alive, c.limits.Ping
+	switch {
+	case a.at == 0:
+		a.at = now
+	case a.asked != 0 && now-a.asked >= patience:
 		c.lose(&stream.Cut{By: c.peer, Why: "keep-alive timeout"})
 		c.t.Break()
+	case a.asked == 0 && now-a.at >= patience && may:
+		c.ask(now)
 	}
 }

@@ -256,9 +256,9 @@ func (v *serving) looks(now time.Duration) {
 		}
 	}
 	if len(v.lanes) == 0 {
-		v.alive.heard()
+		v.alive.heard(now)
 	}
-	v.keepAlive(now)
+	v.keepAlive(now, true)
 	v.trim(min(v.least, len(v.idle)))
 }
 
