@@ -147,13 +147,13 @@ func TestHTTP2ServerRefuses(t *testing.T) {
 			t.Errorf("%s gets %d, %q", method, status, body)
 		}
 	}
-	within(t, "to give up", 10*time.Second, func() {
+	within(t, "to give up", 30*time.Second, func() { // after the limit dial
 		if status, _ := asked(t, "GET", port, "/never", ""); status != 503 {
 			t.Errorf("who is always refused gets %d", status)
 		}
 	})
 	mu.Lock()
-	if n := refused["/never"]; n > 10 {
+	if n := refused["/never"]; n > 30 {
 		t.Errorf("it is tried %d times", n)
 	}
 	mu.Unlock()

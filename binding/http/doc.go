@@ -58,7 +58,8 @@
 // as that takes: beyond, it opens another connection, of which there are as many as the limit pool says. Priorities are
 // ignored; streams with something to send take turns, a frame each. Nothing is pushed, and who pushes is let go. A request that
 // a server has refused to look at (REFUSED_STREAM, or beyond the last stream of its GOAWAY) is sent again on another connection, if
-// its head is all of it, or its body has been sent and is no longer than 8 KiB.
+// its head is all of it, or its body has been sent and is no longer than 8 KiB: at once the first time, then after 10 ms, and after
+// up to twice as long each time, of a second at the most, until the limit dial has passed.
 //
 // A connection holds no more than this, whatever its peer does: a head of the limit head for each stream (431 beyond, and
 // the connection ends with ENHANCE_YOUR_CALM when a block goes on and on), bodies of the limit window in all and 1 MiB more, what is

@@ -94,6 +94,7 @@ func (p *pool) run(ctx context.Context) error {
 func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened, error) {
 	upgrades := r.Protocol != "" && p.versions.http1
 	o.apart = upgrades && p.declines(o)
+	var tries h2.Tries
 	for {
 		at, err := p.get(ctx, o, r.About)
 		if err != nil {
@@ -104,7 +105,7 @@ func (p *pool) begin(ctx context.Context, o origin, r *web.Request) (web.Opened,
 			switch {
 			case err == nil:
 				return y, nil
-			case err == h2.ErrLeft: // a moment ago
+			case err == h2.ErrLeft && tries.Again(ctx, p.b.Limits().Dial): // a moment ago
 				continue
 			case upgrades && at.client.Declines():
 				o.apart = true

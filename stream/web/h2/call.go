@@ -28,7 +28,8 @@ type call struct {
 	final   bool
 	asked   time.Duration // by the sweeper, when the request was whole; 0: it is not
 	late    bool
-	tries   int
+	tries   Tries
+	lost    int // connections with it
 	closed  bool
 	off     bool    // the connection
 	kept    *[]byte // what was sent of the body, should it have to be sent again; nil: nothing, or too much
@@ -94,7 +95,7 @@ func (y *call) begin(c *Client) error {
 		}
 	}
 	y.out.head = nil
-	if y.tries == 0 && r.Length != 0 {
+	if y.tries.count == 0 && r.Length != 0 {
 		y.kept = bodies.Get().(*[]byte)
 	}
 	stream.From(y.ctx).Wakes(y)
@@ -226,7 +227,7 @@ func (y *call) Response() (*web.Response, error) {
 		if err == nil || !y.retries() {
 			return resp, y.unanswered(err)
 		}
-		if err := y.again(); err != nil {
+		if err := y.again(err); err != nil {
 			return nil, err
 		}
 	}
@@ -264,32 +265,25 @@ func (y *call) retries() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	unseen := y.past == wire.RefusedStream
-	most := mostUnseen
-	if cut := (*stream.Cut)(nil); errors.As(y.in.err, &cut) && cut.Why == "goaway" {
-		most = mostLeft
-	}
 	lost := c.fault != nil && !errors.As(c.fault, new(*wire.Fault)) && facts.Repeats(y.req) && !y.late
 	if y.in.stopped || y.ctx.Err() != nil || !facts.Whole(y.req) && !y.whole || y.count > 0 {
 		return false
 	}
-	y.tries++
-	return unseen && y.tries <= most || lost && y.tries <= mostLost
+	if lost && !unseen {
+		y.lost++
+	}
+	return unseen || lost && y.lost <= mostLost
 }
 
-// How often a request is sent again: one that a server has refused, one of a connection that was about to end, and one that may
-// have been looked at.
-const (
-	mostUnseen = 9
-	mostLeft   = 99
-	mostLost   = 3
-)
+// mostLost is how often a request is sent again that may have been looked at.
+const mostLost = 3
 
-// again begins the call on another connection.
-func (y *call) again() error {
+// again begins the call on another connection, for as long as the limit dial allows. The error is why it is to.
+func (y *call) again(err error) error {
 	y.leave()
-	for {
-		c, err := y.client.pool.Another(y.ctx, y.req.About)
-		if err != nil {
+	for y.tries.Again(y.ctx, y.client.limits.Dial) {
+		var c *Client
+		if c, err = y.client.pool.Another(y.ctx, y.req.About); err != nil {
 			return err
 		}
 		y.moving.Lock()
@@ -306,6 +300,7 @@ func (y *call) again() error {
 			return err
 		}
 	}
+	return y.unanswered(err)
 }
 
 // sendKept sends the body again. Whether that has failed is for who waits for the answer to find out.

@@ -90,22 +90,6 @@ func TestRetried(t *testing.T) {
 	}
 }
 
-// TestRetriedInVain is a request that no server wants to look at.
-func TestRetriedInVain(t *testing.T) {
-	both(t, func(t *testing.T, b *backend) {
-		came := b.asks(request("GET", "/"), "")
-		for range 10 {
-			h := b.accept()
-			h.hear(asked(1, "GET", "/"))
-			h.say(wire.AppendGoAway(nil, 1, wire.NoError, ""), reset(1, wire.RefusedStream))
-		}
-		b.comes(came, "refused: unavailable")
-		if n := b.dials(); n != 10 {
-			t.Errorf("there were %d connections", n)
-		}
-	})
-}
-
 // TestGoAway is that what the server looks at goes on, and the rest is asked for elsewhere.
 func TestGoAway(t *testing.T) {
 	both(t, func(t *testing.T, b *backend) {

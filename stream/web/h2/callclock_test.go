@@ -395,3 +395,71 @@ func TestCancelledLate(t *testing.T) {
 		})
 	}
 }
+
+// TestRetriedInVain is a request that no server wants to look at: it is tried again after pauses that grow, and not for ever.
+func TestRetriedInVain(t *testing.T) {
+	for _, refuses := range [][]byte{
+		append(wire.AppendGoAway(nil, 1, wire.NoError, ""), reset(1, wire.RefusedStream)...),
+		wire.AppendGoAway(nil, 0, wire.NoError, ""),
+	} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			b := r.backend(false)
+			began := time.Now()
+			came := b.asks(request("GET", "/"), "")
+			var at []time.Duration
+			for got := ""; got == ""; {
+				select {
+				case c := <-b.conns:
+					at = append(at, time.Since(began))
+					b.conns <- c
+					h := b.accept()
+					h.hear(asked(1, "GET", "/"))
+					h.say(refuses)
+				case got = <-came:
+					if got != "refused: unavailable" {
+						t.Errorf("there came %q", got)
+					}
+				}
+			}
+			if took, most := time.Since(began), r.Host.Limits.Dial; took > most || took < most-time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if len(at) < 4 || at[1] != 0 || at[2] < 5*time.Millisecond || at[2] > 10*time.Millisecond || len(at) > 30 {
+				t.Errorf("it was tried at %v", at)
+			}
+		})
+	}
+}
+
+// TestRetriedUntilNobodyWaits is a request that no server wants to look at, and nobody any more.
+func TestRetriedUntilNobodyWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		b := r.backend(false)
+		cause := errors.New("the test says so")
+		s := r.begin()
+		began := time.Now()
+		time.AfterFunc(3*time.Second, func() { s.Cancel(cause) })
+		go func() { // ends with the exchange
+			for s.Err() == nil {
+				select {
+				case c := <-b.conns:
+					b.conns <- c
+					h := b.accept()
+					h.hear(asked(1, "GET", "/"))
+					h.say(wire.AppendGoAway(nil, 0, wire.NoError, ""))
+				case <-s.Done():
+				}
+			}
+		}()
+		y, err := b.OpenExchange(s, request("GET", "/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := y.Response(); !errors.Is(err, cause) {
+			t.Errorf("it ended with %v", err)
+		}
+		after(t, began, 3*time.Second)
+		y.Close()
+		s.End(nil)
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
@@ -87,6 +88,7 @@ func FuzzClient(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, method, protocol string) {
 		r := newRig(t)
+		r.Host.Limits.Dial = 100 * time.Millisecond // for as long as that it is asked again
 		p := r.pool(r.Pipes(says(b)))
 		s := r.begin()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
