@@ -11,10 +11,9 @@ import (
 // A responder changes the head of a response on its way back.
 type responder struct {
 	web.Served
-	s        *server
-	origin   string // of the page that asks, "" for none
-	same     bool   // it is the server's own
-	answered bool
+	s      *server
+	origin string // of the page that asks, "" for none
+	same   bool   // it is the server's own
 }
 
 // quick is a responder over an engine that can do more than it must.
@@ -48,7 +47,6 @@ func (w *responder) Respond(r *web.Response) error {
 	if !r.Final() {
 		return w.Served.Respond(r)
 	}
-	w.answered = true
 	c := *r // which is lent, and its array too
 	c.Header = slices.Clip(r.Header)
 	if w.s.access.cross {
@@ -60,9 +58,10 @@ func (w *responder) Respond(r *web.Response) error {
 	return w.Served.Respond(&c)
 }
 
-// failed is an error whose answer a page may see too, if there is to be one.
+// failed is an error whose answer a page may see too, if there is to be one: also where there was one, the engine may take it back
+// while nothing of it has gone out.
 func (w *responder) failed(err error) error {
-	if w.answered || !w.s.access.cross {
+	if !w.s.access.cross {
 		return err
 	}
 	answer := web.Answer(err)

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -103,12 +104,16 @@ type Show struct {
 // ShowOptions are what a show answers with.
 type ShowOptions struct {
 	Headers map[string]string
+	Breaks  bool // off, once the body has begun
 }
 
-type show struct{ header web.Header }
+type show struct {
+	header web.Header
+	breaks bool
+}
 
 func newShow(_ *binding.Builder, c *Show) (*show, error) {
-	s := &show{}
+	s := &show{breaks: c.Options.Breaks}
 	for name, value := range c.Options.Headers {
 		s.header.Add(name, value)
 	}
@@ -137,6 +142,11 @@ func (s *show) ServeExchange(_ context.Context, r *web.Request, x web.Served) er
 	body, err := io.ReadAll(x)
 	if err != nil {
 		return err
+	}
+	if s.breaks {
+		x.Respond(&web.Response{Status: 200, Header: s.header, Length: -1})
+		io.WriteString(x, "half")
+		return errors.New("the test says so")
 	}
 	return web.Reply(x, 200, s.header, append([]byte(b.String()), body...))
 }
