@@ -37,7 +37,7 @@ type checker struct {
 
 func (c *checker) run(ctx context.Context, env *Env, args []string) error {
 	s := defaultSettings()
-	if err := c.properties.apply(s, func(string, ...any) {}); err != nil {
+	if err := c.properties.apply(s, func(format string, a ...any) { fmt.Fprintf(env.Stderr, "gozilla: "+format+"\n", a...) }); err != nil {
 		return err
 	}
 	if c.config != "" {
