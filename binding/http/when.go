@@ -36,6 +36,8 @@ func (w *When) Check(r *config.Report) {
 			r.Warnf(at, "this never holds: the header host is called :authority here")
 		case barred[lower]:
 			r.Warnf(at, "this never holds: %s is about the connection, and is not passed on", lower)
+		case t.field == ofPath && !t.pattern.slashed():
+			r.Warnf(at, "this never holds: a :path begins with a slash")
 		case t.field == ofAuthority && portless(&t.pattern):
 			r.Warnf(at, "this never holds: an :authority always has a port here").Hintf("write %[1]s:80, %[1]s:443 or %[1]s:*", strings.TrimSuffix(string(p), ":"))
 		}
@@ -47,6 +49,14 @@ func (w *When) Check(r *config.Report) {
 		w.tests = append(w.tests, t)
 	}
 	slices.SortFunc(w.tests, func(a, b test) int { return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.name, b.name)) })
+}
+
+// slashed reports whether a pattern can match what begins with a slash.
+func (p *pattern) slashed() bool {
+	if p.text == "" {
+		return len(p.gaps) > 0
+	}
+	return p.text[0] == '/'
 }
 
 // portless reports whether a pattern matches no authority with a port.

@@ -2,9 +2,11 @@ package httpfilesystem
 
 import (
 	"slices"
+	"strings"
 
 	"gozilla/binding"
 	"gozilla/config"
+	"gozilla/stream/web"
 )
 
 // Proxy makes of requests what is done with files.
@@ -18,7 +20,7 @@ type When struct {
 	// The method. Without it, any of these holds; others are never taken.
 	Method Method
 	// What the path must look like, without its query: * stands for any run of characters and {name} for one that is not
-	// empty. The whole path must match, as it came: an escape such as %41 is no A here.
+	// empty. The whole path must match. An escape of what need not be escaped, such as %41, is an A here; others are as they came.
 	Path Pattern
 
 	path    pattern
@@ -31,12 +33,32 @@ type Method string
 // Values are the methods that are taken.
 func (Method) Values() []string { return []string{"GET", "PUT", "POST", "DELETE", "HEAD"} }
 
-// Check makes the condition ready.
+// Check tells of conditions that cannot hold, and makes the others ready.
 func (w *When) Check(r *config.Report) {
 	w.path, w.anyPath = w.Path.compile(), w.Path == ""
+	w.checkPath(r)
 	for i, gap := range w.path.gaps {
 		if gap != "" && slices.Index(w.path.gaps, gap) != i {
 			r.Errorf(r.At(&w.Path), "the pattern has {%s} more than once", gap)
+		}
+	}
+}
+
+// checkPath tells of a path that no request has.
+func (w *When) checkPath(r *config.Report) {
+	first := w.path.parts[0]
+	if first != "" && first[0] != '/' {
+		r.Warnf(r.At(&w.Path), "this never holds: a path begins with a slash").Hintf("write /%s", w.Path)
+		return
+	}
+	for _, part := range w.path.parts {
+		switch {
+		case strings.Contains(part, "?"):
+			r.Warnf(r.At(&w.Path), "this never holds: the path is compared without its query")
+			return
+		case web.Disguised(part):
+			r.Warnf(r.At(&w.Path), "this never holds: an escape of what need not be escaped is taken for what it stands for").Hintf("write %s", plain(string(w.Path)))
+			return
 		}
 	}
 }
@@ -75,8 +97,11 @@ func (w *With) Check(r *config.Report) {
 	}
 	w.dir = w.Path == ""
 	w.target = text.compile()
-	if !w.target.valid() {
+	switch {
+	case !w.target.valid():
 		r.Errorf(at, "a path below the location has no empty parts, none that are . or .., no backslash and no NUL")
+	case slices.ContainsFunc(w.target.texts, func(s string) bool { return strings.Contains(s, "${") }):
+		r.Warnf(at, "${ is taken to the letter here: only ${params.name} stands for something")
 	}
 }
 

@@ -135,7 +135,7 @@ func init() {
 		"gozilla/binding/httpfilesystem.Proxy":              "Proxy makes of requests what is done with files.",
 		"gozilla/binding/httpfilesystem.When":               "When is what a route asks of a request.",
 		"gozilla/binding/httpfilesystem.When.Method":        "The method. Without it, any of these holds; others are never taken.",
-		"gozilla/binding/httpfilesystem.When.Path":          "What the path must look like, without its query: * stands for any run of characters and {name} for one that is not\nempty. The whole path must match, as it came: an escape such as %41 is no A here.",
+		"gozilla/binding/httpfilesystem.When.Path":          "What the path must look like, without its query: * stands for any run of characters and {name} for one that is not\nempty. The whole path must match. An escape of what need not be escaped, such as %41, is an A here; others are as they came.",
 		"gozilla/binding/httpfilesystem.With":               "With is which file a route leads to.",
 		"gozilla/binding/httpfilesystem.With.Directory":     "A folder likewise, whether there is a slash at the end or not. Without path and directory, it is the location itself.",
 		"gozilla/binding/httpfilesystem.With.Path":          "A file, by its path below the location of the filesystem; or, if that is empty or ends in a slash, a folder. In it,\n${params.name} is what {name} has captured in the condition by which the route was taken, its escapes decoded.",
