@@ -244,16 +244,19 @@ func (p *Peer) unanswered(err error) error {
 	case p.receiving.stopped.Load():
 		return web.ErrStopped
 	}
-	p.fault = err
+	reason := stream.Unavailable
 	switch {
 	case errors.As(err, &own), errors.As(err, &refused):
+		p.fault = err
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded) && p.receiving.t.Late():
-		return &stream.Refused{Reason: stream.Timeout, Err: &stream.Cut{By: telemetry.Server, Why: "no answer", Err: errors.New("no answer has come within " + p.link.Scope.Limits().Answer.String())}}
+		reason = stream.Timeout
+		err = &stream.Cut{By: telemetry.Server, Why: "no answer", Err: errors.New("no answer has come within " + p.link.Scope.Limits().Answer.String())}
 	case errors.Is(err, conn.ErrFull):
 		return p.spoilt(http1.ErrHead)
 	case err == io.EOF:
 		err = &stream.Cut{By: telemetry.Server, Why: "truncated"}
 	}
-	return &stream.Refused{Reason: stream.Unavailable, Err: err}
+	p.fault = err
+	return &stream.Refused{Reason: reason, Err: err}
 }

@@ -172,6 +172,11 @@ func TestNoAnswer(t *testing.T) {
 			c.Close()
 		}
 		back.close()
+		for _, fault := range back.faults {
+			if got := fault.Error(); got != "cut by the server: no answer: no answer has come within 1m0s" {
+				t.Errorf("the pool was told %q", got)
+			}
+		}
 	})
 }
 

@@ -30,11 +30,12 @@ var node = webtest.Node
 // pool keeps the peers that are of use, as simple as can be.
 type pool struct {
 	*rig
-	dial dial
-	mu   sync.Mutex
-	idle []*h1.Peer
-	made int
-	over bool
+	dial   dial
+	mu     sync.Mutex
+	idle   []*h1.Peer
+	made   int
+	over   bool
+	faults []error
 }
 
 func (r *rig) pool(d dial) *pool {
@@ -67,9 +68,12 @@ func (p *pool) Again(ctx context.Context, _ *stream.Info) (h1.Link, error) {
 
 func (p *pool) Left(*h1.Peer) {}
 
-func (p *pool) Over(peer *h1.Peer, _ error) {
+func (p *pool) Over(peer *h1.Peer, fault error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if fault != nil {
+		p.faults = append(p.faults, fault)
+	}
 	if !peer.Reusable() || p.over {
 		peer.Retire("closed")
 		return
