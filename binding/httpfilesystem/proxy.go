@@ -85,10 +85,13 @@ func (p *proxy) choose(ctx context.Context, r *web.Request) (file.Port, string, 
 		return nil, "", stream.Refuse(stream.NoRoute, "nothing is done to files by %s", r.Method)
 	}
 	name, err := way.With.target.name(held, path, way.With.dir)
+	if err == nil && r.Method == "PUT" && file.IsDir(name) {
+		err = errFolder
+	}
 	switch err {
 	case nil:
 		return way.Exit, name, nil
-	case errPath, errParam:
+	case errPath, errParam, errFolder:
 		return nil, "", stream.Refuse(stream.NoRoute, "%w", err)
 	}
 	return nil, "", stream.Refuse(stream.Invalid, "%w", err)

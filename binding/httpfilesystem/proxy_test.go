@@ -372,6 +372,9 @@ func TestExplainAgrees(t *testing.T) {
 		for _, s := range rec.Path {
 			went = append(went, strings.TrimSpace(strings.TrimPrefix(s.Binding, "test:")+" "+s.Route))
 		}
+		if refused := rec.By == telemetry.Gateway; e.Served == refused {
+			t.Errorf("%s %s ended with %q, and is explained as served: %v", c[0], c[1], rec.Reason, e.Served)
+		}
 		if strings.Join(told, ", ") != strings.Join(went, ", ") {
 			t.Errorf("%s %s goes %v, and is explained as %v", c[0], c[1], went, told)
 		}

@@ -50,11 +50,12 @@ func (t *target) valid() bool {
 	return file.Valid(strings.Join(t.texts, "x"))
 }
 
-// Why a request has no name of a file.
+// Why a request is about no file that it could be.
 var (
 	errEscape = errors.New("the path has an escape that is none, or that stands for a slash, a backslash or a NUL")
 	errPath   = errors.New("the path has .. or . in it, or an empty part")
 	errParam  = errors.New("the condition that holds does not capture what the file is named by")
+	errFolder = errors.New("a folder is not replaced by a PUT")
 )
 
 // name is the file or folder that the target is for a path that the condition holds for.
