@@ -43,6 +43,14 @@ func (a *agreeing) DialConn(ctx context.Context, about *stream.Info) (conn.Conn,
 	return c, &agreed, nil
 }
 
+// Offers is part of conn.Offerer.
+func (a *agreeing) Offers() []conn.Offer {
+	if !a.offers {
+		return nil
+	}
+	return []conn.Offer{{Protocols: []string{"h2", "http/1.1"}}}
+}
+
 func init() {
 	for name, offers := range map[string]bool{"agreeing": true, "insisting": false} {
 		binding.Register(binding.Type{Name: name, Kinds: map[binding.Kind]binding.Form{
@@ -223,5 +231,12 @@ func TestUpgradesStay(t *testing.T) {
 		tunnels(t, g)("hello")
 		answers(t, g, upgradeAt("/refused"), 403, "HTTP/1.1")
 		g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Status == 403 && r.HTTP.Version == "HTTP/2" })
+	}
+}
+
+// TestVersionsNarrowWhatIsOffered is a client of one version, and a server that would choose the other.
+func TestVersionsNarrowWhatIsOffered(t *testing.T) {
+	for options, speaks := range map[string]string{"{ versions: [ http/1.1 ] }": "HTTP/1.1", "{ versions: [ h2 ] }": "HTTP/2.0", "{}": "HTTP/2.0"} {
+		answers(t, startBoth(t).gateway(t, agrees, options, ""), plain, 200, speaks)
 	}
 }

@@ -51,6 +51,9 @@
 //	                 without, HTTP/1.1
 //	versions: [h2]   HTTP/2 in any case             HTTP/2 in any case
 //
+// A client with one version has the tls client behind it offer that alone, if it is among its alpn, or if that is h2 and alpn
+// is not there.
+//
 // A client of a server that has agreed on a version which is not among versions is told so where it can be (GOAWAY with
 // HTTP_1_1_REQUIRED) and let go; a preface where HTTP/2 is not spoken is answered by 505.
 //

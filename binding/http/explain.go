@@ -87,6 +87,7 @@ func (c *client) explain(ctx context.Context, q *stream.Question) error {
 		trace.Notef("%s", c.fails(o))
 	}
 	q.About = destination(r.Scheme, r.Authority, r.About)
+	q.About.ALPN = c.pool.versions.only(offers)
 	return nil
 }
 

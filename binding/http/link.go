@@ -57,7 +57,7 @@ func (l *links) link(ctx context.Context, about *stream.Info) (h2.Link, Version,
 // dial opens a connection, and tells which version is spoken on it.
 func (l *links) dial(ctx context.Context, about *stream.Info) (conn.Conn, Version, error) {
 	to := destination(l.scheme, l.authority, about)
-	if l.apart {
+	if to.ALPN = l.versions.only(conn.Offers(l.exit)); l.apart {
 		to.ALPN = string(HTTP11)
 	}
 	c, told, err := l.exit.DialConn(ctx, to)

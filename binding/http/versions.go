@@ -32,6 +32,24 @@ func (v versions) by(alpn string) (Version, bool) {
 	return HTTP2, true
 }
 
+// only is the protocol that is to be agreed on with a server, "" if that is left to the server. It is for who speaks one version,
+// behind whom a tls client would offer others too, or nothing, though servers speak HTTP/2 with those only who offer it.
+func (v versions) only(offers []conn.Offer) string {
+	if v.http1 == v.http2 {
+		return ""
+	}
+	only := string(HTTP11)
+	if v.http2 {
+		only = string(HTTP2)
+	}
+	if slices.ContainsFunc(offers, func(o conn.Offer) bool {
+		return len(o.Protocols) > 1 && slices.Contains(o.Protocols, only) || len(o.Protocols) == 0 && v.http2
+	}) {
+		return only
+	}
+	return ""
+}
+
 // spoken are the versions in words: HTTP/2 needs an offer, if HTTP/1.1 is spoken too.
 func (v versions) spoken(offers []conn.Offer) string {
 	agrees := slices.ContainsFunc(offers, func(o conn.Offer) bool { return slices.Contains(o.Protocols, string(HTTP2)) })
@@ -48,7 +66,7 @@ func (v versions) spoken(offers []conn.Offer) string {
 // is not spoken, and nothing else.
 func (v versions) vain(offers []conn.Offer) []conn.Offer {
 	return slices.DeleteFunc(slices.Clone(offers), func(o conn.Offer) bool {
-		return slices.ContainsFunc(o.Protocols, func(alpn string) bool {
+		return len(o.Protocols) == 0 || slices.ContainsFunc(o.Protocols, func(alpn string) bool {
 			_, ok := v.by(alpn)
 			return ok
 		})

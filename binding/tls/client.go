@@ -199,9 +199,6 @@ func (t *client) protocols(about *stream.Info) []string {
 
 // Offers is part of conn.Offerer.
 func (t *client) Offers() []conn.Offer {
-	if len(t.options.ALPN) == 0 {
-		return nil
-	}
 	return []conn.Offer{{By: t.b.Node, Protocols: t.options.ALPN}}
 }
 

@@ -2,7 +2,8 @@ package conn
 
 import "gozilla/stream"
 
-// An Offer is what servers are offered that a binding agrees with on a protocol (ALPN).
+// An Offer is what servers are offered that a binding agrees with on a protocol (ALPN). Where Info.ALPN is one of the protocols, or
+// there are none, that alone is offered.
 type Offer struct {
 	By        *stream.Node
 	Protocols []string
