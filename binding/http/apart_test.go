@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gozilla/binding"
+	"gozilla/config"
 	"gozilla/internal/gwtest"
 	"gozilla/stream"
 	"gozilla/stream/conn"
@@ -51,7 +52,40 @@ func (a *agreeing) Offers() []conn.Offer {
 	return []conn.Offer{{Protocols: []string{"h2", "http/1.1"}}}
 }
 
+// asked is a test binding in place of a tls server that may agree on all there is. It warns of what its exit does not speak.
+type asked struct {
+	b    *binding.Builder
+	exit conn.Port
+	at   config.Pos
+}
+
+// askedConfig is an asked in a file.
+type askedConfig struct {
+	binding.Head
+	binding.Exited
+}
+
+func newAsked(b *binding.Builder, c *askedConfig) (*asked, error) {
+	return &asked{b, binding.ExitOf(b, conn.Protocol), b.Report.At(c)}, nil
+}
+
+func (a *asked) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) error {
+	return a.exit.ServeConn(ctx, c, about)
+}
+
+func (a *asked) check() {
+	for _, alpn := range []string{"h2", "http/1.1", "x"} {
+		if by := conn.Declines(a.exit, alpn); by != nil {
+			a.b.Report.Warnf(a.at, "%s does not speak %s", by.Name, alpn)
+		}
+	}
+}
+
 func init() {
+	binding.Register(binding.Type{Name: "asked", Kinds: map[binding.Kind]binding.Form{
+		binding.Server: binding.In(newAsked, binding.Face(conn.Protocol, func(a *asked) conn.Port { return conn.Serving(a) }),
+			binding.Exits[*asked](conn.Protocol), binding.Checks((*asked).check)),
+	}})
 	for name, offers := range map[string]bool{"agreeing": true, "insisting": false} {
 		binding.Register(binding.Type{Name: name, Kinds: map[binding.Kind]binding.Form{
 			binding.Client: binding.In(func(b *binding.Builder, _ *agreeingConfig) (*agreeing, error) {

@@ -50,6 +50,14 @@ func (v versions) only(offers []conn.Offer) string {
 	return ""
 }
 
+// Declines is part of conn.Decliner.
+func (s *server) Declines(alpn string) *stream.Node {
+	if _, err := s.speaks(&stream.Info{ALPN: alpn}); err != nil {
+		return s.b.Node
+	}
+	return nil
+}
+
 // spoken are the versions in words: HTTP/2 needs an offer, if HTTP/1.1 is spoken too.
 func (v versions) spoken(offers []conn.Offer) string {
 	agrees := slices.ContainsFunc(offers, func(o conn.Offer) bool { return slices.Contains(o.Protocols, string(HTTP2)) })

@@ -7,6 +7,7 @@ import (
 
 	"gozilla/config"
 	"gozilla/stream"
+	"gozilla/stream/conn"
 )
 
 // matchName matches names, in which upper and lower case are the same.
@@ -53,4 +54,32 @@ func (s *server) protocol(hello *tls.ClientHelloInfo, about *stream.Info) string
 // takes reports whether one of a route's conditions holds for a name, a protocol and a port, or there are none.
 func takes(when []When, authority, alpn string, port uint16) bool {
 	return len(when) == 0 || slices.ContainsFunc(when, func(w When) bool { return w.holdsFor(authority, alpn, port) })
+}
+
+// check warns of protocols that are agreed on to be ended by everybody to whom they may lead.
+func (s *server) check() {
+	for _, alpn := range s.options.ALPN {
+		if by := s.declined(alpn); by != nil {
+			name := by.String()
+			if by.Namespace == s.b.Node.Namespace {
+				name = by.Name
+			}
+			s.b.Report.Warnf(s.at, "%s does not speak %s: clients that agree on it are let go", name, alpn).Hintf("leave it out of alpn")
+		}
+	}
+}
+
+// declined tells who ends a stream of a protocol, whichever way it takes; nil if some way is good, or there is none.
+func (s *server) declined(alpn string) (by *stream.Node) {
+	ways := s.routes.All()
+	for i := range ways {
+		way := &ways[i]
+		if len(way.When) > 0 && !slices.ContainsFunc(way.When, func(w When) bool { return w.ALPN == "" || w.ALPN.Match(alpn) }) {
+			continue
+		}
+		if by = conn.Declines(way.Exit, alpn); by == nil {
+			return nil
+		}
+	}
+	return by
 }

@@ -5,10 +5,36 @@ import (
 	"strings"
 	"testing"
 
+	"gozilla/binding"
 	"gozilla/config"
 	"gozilla/engine"
+	"gozilla/stream"
+	"gozilla/stream/conn"
 	"gozilla/vault"
 )
+
+// picky is a test binding that does not speak the protocol b.
+type picky struct{ b *binding.Builder }
+
+// pickyConfig is a picky in a file.
+type pickyConfig struct{ binding.Head }
+
+func (p *picky) ServeConn(context.Context, conn.Conn, *stream.Info) error { return nil }
+
+// Declines is part of conn.Decliner.
+func (p *picky) Declines(alpn string) *stream.Node {
+	if alpn == "b" {
+		return p.b.Node
+	}
+	return nil
+}
+
+func init() {
+	binding.Register(binding.Type{Name: "picky", Kinds: map[binding.Kind]binding.Form{
+		binding.Server: binding.In(func(b *binding.Builder, _ *pickyConfig) (*picky, error) { return &picky{b}, nil },
+			binding.Face(conn.Protocol, func(p *picky) conn.Port { return conn.Serving(p) })),
+	}})
+}
 
 // TestFaults has the body of the tls binding, and what is told of it: faults, and warnings after "warning:".
 func TestFaults(t *testing.T) {
@@ -23,6 +49,9 @@ func TestFaults(t *testing.T) {
 			"  it: { type: tls, kind: " + kind + ", exit: echo" + body + " }\n"
 		if kind == "client" {
 			yaml = strings.Replace(yaml, "exit: echo", "exit: south", 1) + "  south: { type: tcp, kind: client }\n"
+		}
+		if strings.Contains(body, "alpn: [ a, b, c ]") {
+			yaml = strings.Replace(yaml, "exit: echo", "exit: picky", 1) + "  picky: { type: picky, kind: server }\n"
 		}
 		plan := engine.Load(context.Background(), config.Source{Name: "zilla.yaml", Text: []byte(yaml)}, engine.Options{})
 		var got []string
@@ -65,6 +94,11 @@ func TestFaults(t *testing.T) {
 		"warning: this never holds: no client is asked for a certificate (say mutual: requested in the options)")
 	f("server", ", vault: keys, options: { keys: [ localhost ], alpn: [ \"\" ], sni: [ \"a b\" ] }",
 		`"" is no name of a protocol`, `"a b" is no name of a host`)
+	options := ", vault: keys, options: { keys: [ localhost ], alpn: [ a, b, c ] }"
+	f("server", options, "warning: picky does not speak b: clients that agree on it are let go (leave it out of alpn)")
+	f("server", options+", routes: [ { when: [ { alpn: b } ], exit: echo } ]")
+	f("server", options+", routes: [ { when: [ { alpn: c } ], exit: echo } ]", "warning: picky does not speak b: clients that agree on it are let go (leave it out of alpn)")
+	f("server", options+", routes: [ { when: [ { authority: a }, { port: 1 } ], exit: echo } ]")
 	f("server", ", vault: keys, routes: [ { when: [ { trust: [] } ], exit: echo } ]",
 		"a condition that trusts nobody never holds (leave trust out, or name whom to trust)")
 	f("client", ", options: { trust: [ ca ], keys: [ a ] }",

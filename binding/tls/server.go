@@ -29,13 +29,15 @@ type server struct {
 	routes  *binding.Routes[When, config.None, conn.Port]
 
 	state atomic.Pointer[serverState]
-	open  register // connections that a certificate has let in
+	open  register   // connections that a certificate has let in
+	at    config.Pos // of the protocols in the file
 }
 
 func newServer(b *binding.Builder, c *Server) (*server, error) {
 	s := &server{b: b, vault: b.Vault(c.Vault), routes: binding.RoutesOf(b, &c.Routed, conn.Protocol)}
 	if c.Options != nil {
 		s.options = *c.Options
+		s.at = b.Report.At(&c.Options.ALPN)
 	}
 	for ref := range s.options.Authorization {
 		s.guard, s.guarded = b.Guard(ref), config.Ref(ref).Qualified(b.Node.Namespace)

@@ -30,8 +30,31 @@ func (t tapped) Offers() []Offer { return Offers(t.port) }
 
 func (p dialing) Offers() []Offer { return Offers(p.Dialer) }
 
+// A Decliner is a Server that may end what it is served, by the protocol that was agreed on with the client (ALPN).
+type Decliner interface {
+	// Declines tells who ends a stream of that protocol, nil if nobody does. Like Offers, it asks exits.
+	Declines(alpn string) *stream.Node
+}
+
+// Declines tells who, behind s, ends a stream of which that protocol was agreed on; nil if nobody does, as far as is known.
+func Declines(s Server, alpn string) *stream.Node {
+	if d, ok := s.(Decliner); ok {
+		return d.Declines(alpn)
+	}
+	return nil
+}
+
+func (t through) Declines(alpn string) *stream.Node { return Declines(t.edge.To().Port, alpn) }
+
+func (t tapped) Declines(alpn string) *stream.Node { return Declines(t.port, alpn) }
+
+func (p serving) Declines(alpn string) *stream.Node { return Declines(p.Server, alpn) }
+
 var (
-	_ Offerer = through{}
-	_ Offerer = tapped{}
-	_ Offerer = dialing{}
+	_ Offerer  = through{}
+	_ Offerer  = tapped{}
+	_ Offerer  = dialing{}
+	_ Decliner = through{}
+	_ Decliner = tapped{}
+	_ Decliner = serving{}
 )
