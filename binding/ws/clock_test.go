@@ -3,6 +3,7 @@ package ws_test
 import (
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,37 @@ func TestKeepAliveOfWhoIsNotRead(t *testing.T) {
 		p.leaves(1000)
 		p.ends()
 		r.ended(telemetry.Client, "fin")
+	})
+}
+
+// TestKeepAliveOfWhoReadsSlowly is a peer that comes to read a ping only after all that was sent before: as long as it reads, it
+// is not silent.
+func TestKeepAliveOfWhoReadsSlowly(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		const most = 2 << 20
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error {
+			var listens sync.WaitGroup
+			listens.Go(func() { x.Receive() })
+			defer listens.Wait()
+			defer x.StopReceive()
+			p := ws.Piece{Kind: ws.Binary, Last: true, Data: make([]byte, 64<<10)}
+			for range most / len(p.Data) {
+				if err := x.Send(p); err != nil {
+					return err
+				}
+			}
+			return x.SendClose(3000, "")
+		})
+		p.shaken()
+		began := time.Now()
+		for b := make([]byte, 64<<10); time.Since(began) < 4*r.g.Host.Limits.Ping; time.Sleep(r.g.Host.Limits.Body / 3) {
+			if _, err := io.ReadFull(p.rw, b); err != nil {
+				t.Fatal(err, time.Since(began))
+			}
+		}
+		if n, err := io.Copy(io.Discard, p.rw); n < most/2 {
+			t.Error(n, err)
+		}
 	})
 }
 

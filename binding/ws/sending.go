@@ -170,6 +170,15 @@ func (o *sending) finish() bool {
 	return o.left && o.err == nil && o.raw.End(nil) == nil
 }
 
+// waits reports whether somebody sends, and so may wait for the peer.
+func (o *sending) waits() bool {
+	if !o.mu.TryLock() {
+		return true
+	}
+	o.mu.Unlock()
+	return false
+}
+
 // control sends a control frame. It is held back until Flush.
 func (o *sending) control(opcode websocket.Opcode, payload []byte) {
 	o.mu.Lock()

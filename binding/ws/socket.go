@@ -75,7 +75,9 @@ func (s *socket) stirs() {
 // look is what the sweeper does.
 func (s *socket) look(now time.Duration) {
 	s.tell()
-	if !s.receiving.waits.Load() { // who is not listened to cannot be said to be silent
+	// Who is not listened to cannot be said to be silent, nor one that is still to be sent what comes before a ping: if it takes
+	// nothing of that, the sending ends.
+	if !s.receiving.waits.Load() || s.sending.waits() {
 		s.stirs()
 	}
 	if s.bye.Load() == 0 && s.expires() {
