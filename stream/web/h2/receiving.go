@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
 
@@ -120,6 +121,9 @@ func (l *lane) endReceiving(b *block) error {
 		in.trailer = append(web.Header(nil), b.fields...)
 	}
 	in.ended = true
+	if l.out.ended && l.c.peer == telemetry.Client {
+		l.c.nod()
+	}
 	l.closes()
 	in.wake.Signal()
 	return nil
