@@ -55,9 +55,9 @@ func (c *client) OpenSocket(ctx context.Context, r *ws.Request) (ws.Opened, erro
 func (c *client) choose(ctx context.Context, r *ws.Request) (web.Port, *ws.Request, error) {
 	asked := *r
 	d := &c.defaults
-	asked.Scheme = cmp.Or(string(d.Scheme), asked.Scheme)
-	asked.Authority = cmp.Or(string(d.Authority), asked.Authority)
-	asked.Path = cmp.Or(string(d.Path), asked.Path)
+	asked.Scheme = cmp.Or(asked.Scheme, string(d.Scheme))
+	asked.Authority = cmp.Or(asked.Authority, string(d.Authority))
+	asked.Path = cmp.Or(asked.Path, string(d.Path))
 	if len(asked.Protocols) == 0 && d.Protocol != "" {
 		asked.Protocols = []string{string(d.Protocol)}
 	}

@@ -13,7 +13,7 @@ import (
 // what the client in front is answered: never a protocol that it has not offered (RFC 6455, section 4.2.2).
 func TestDefaults(t *testing.T) {
 	back := gwtest.Listen(t, "")
-	defaults := "options: { defaults: { protocol: given } }, exit: web }"
+	defaults := "options: { defaults: { protocol: given, scheme: https, authority: default.example, path: /default } }, exit: web }"
 	g := gwtest.Start(t, strings.Replace(leading, "plain: { type: ws, kind: client, exit: web }", "plain: { type: ws, kind: client, "+defaults, 1), gwtest.Env("BACK", back.Port()))
 	for _, c := range []struct{ offers, asked, chosen, speaks string }{
 		{offers: "", asked: "given", chosen: "given", speaks: ""},
@@ -48,4 +48,16 @@ func TestDefaults(t *testing.T) {
 			newPeer(t, tcpEnd{in, conn}, conn.CloseWrite, true, false).leaves(1000)
 		})
 	}
+}
+
+// TestDefaultsAreNoOverrides is sockets that all go to one authority and path: the http client behind says so.
+func TestDefaultsAreNoOverrides(t *testing.T) {
+	back := gwtest.Listen(t, "")
+	g := gwtest.Start(t, strings.Replace(leading, "kind: client, exit: out", `kind: client, options: { overrides: { ":authority": chat.internal, ":path": /chat } }, exit: out`, 1), gwtest.Env("BACK", back.Port()))
+	conn := g.Dial("north")
+	asks(t, conn, "/asked?a=b")
+	if _, r := accepts(t, back.Next()); r.Host != "chat.internal" || r.URL.String() != "/chat" {
+		t.Errorf("it is asked for %s%s", r.Host, r.URL)
+	}
+	answered(t, conn)
 }
