@@ -71,14 +71,19 @@ func (c *client) choose(ctx context.Context, r *ws.Request) (web.Port, *ws.Reque
 
 // request is what an http client is asked for (RFC 6455, section 4.1).
 func (c *client) request(r *ws.Request) web.Request {
-	h := web.Fields("sec-websocket-version", version)
-	if len(r.Protocols) > 0 {
-		h.Add("sec-websocket-protocol", strings.Join(r.Protocols, ", "))
-	}
+	h := append(web.Fields("sec-websocket-version", version), protocols(r)...)
 	if c.deflate {
 		h.Add("sec-websocket-extensions", websocket.OfferDeflate)
 	}
 	return web.Request{Method: "GET", Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, Protocol: "websocket", Header: h, About: r.About}
+}
+
+// protocols are the line that offers them, if there are any.
+func protocols(r *ws.Request) web.Header {
+	if len(r.Protocols) == 0 {
+		return nil
+	}
+	return web.Fields("sec-websocket-protocol", strings.Join(r.Protocols, ", "))
 }
 
 // opened is a socket that was sought.
