@@ -160,6 +160,18 @@ func refusal(r *web.Response) error {
 // Protocol is part of ws.Opened.
 func (y *opened) Protocol() string { return y.protocol }
 
+// SendClose is part of ws.Socket. Where there is no ws server in front whose client has taken leave, as for bytes and for the
+// group of a fan, the record knows who has ended the stream: that one takes leave, before the server can answer.
+func (y *opened) SendClose(code websocket.Code, reason string) error {
+	by := y.scope.Record().By
+	first := by != "" && by != telemetry.Server && y.ends(by, code, reason)
+	err := y.sending.SendClose(code, reason)
+	if err != nil && first {
+		y.unsaid()
+	}
+	return err
+}
+
 // Close is part of ws.Opened. A server that knows nothing of an end yet is told.
 func (y *opened) Close() error {
 	y.closing.Do(func() {
@@ -176,6 +188,13 @@ func (y *opened) Close() error {
 		y.x.StopRead()
 		y.x.Close()
 		y.end()
+		y.note()
 	})
 	return nil
+}
+
+// note adds to the record what has moved. A ws server in front knows better what its client has got, and comes later.
+func (y *opened) note() {
+	came, went := y.counts()
+	y.scope.SetRecord(func(r *telemetry.Record) { r.WS.Received, r.WS.Sent = went, came })
 }

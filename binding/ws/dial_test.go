@@ -28,6 +28,7 @@ func TestDial(t *testing.T) {
 		end   func(near conn.Conn, far *peer)
 		by    telemetry.Side
 		whole bool
+		ws    telemetry.WS
 	}{
 		{"the client ends", func(near conn.Conn, far *peer) {
 			near.CloseWrite()
@@ -35,26 +36,26 @@ func TestDial(t *testing.T) {
 			far.say(0, frame{op: binary, data: "last"}, frame{op: bye, data: closing(1000, "")})
 			gwtest.Receive(far.t, near, "last")
 			gwtest.Sees(far.t, near, "fin")
-		}, telemetry.Client, true},
+		}, telemetry.Client, true, telemetry.WS{Received: 1, Sent: 3, By: telemetry.Client, Code: 1000}},
 		{"the server ends", func(near conn.Conn, far *peer) {
 			far.say(0, frame{op: bye, data: closing(1001, "")})
 			gwtest.Sees(far.t, near, "fin")
 			near.Close()
 			far.leaves(1001)
-		}, telemetry.Server, true},
+		}, telemetry.Server, true, telemetry.WS{Received: 1, Sent: 2, By: telemetry.Server, Code: 1001}},
 		{"the client aborts", func(near conn.Conn, far *peer) {
 			conn.Abort(near)
 			far.leaves(1011)
-		}, telemetry.Client, false},
+		}, telemetry.Client, false, telemetry.WS{Received: 1, Sent: 2}},
 		{"the server aborts", func(near conn.Conn, far *peer) {
 			conn.Abort(far.rw.(tcpEnd).Conn)
 			gwtest.Sees(far.t, near, "rst")
-		}, telemetry.Server, false},
+		}, telemetry.Server, false, telemetry.WS{Received: 1, Sent: 2}},
 		{"the server breaks the rules", func(near conn.Conn, far *peer) {
 			far.say(0, frame{op: 3})
 			far.leaves(1002)
 			gwtest.Sees(far.t, near, "rst")
-		}, telemetry.Server, false},
+		}, telemetry.Server, false, telemetry.WS{Received: 1, Sent: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			near := g.Dial("north")
@@ -68,7 +69,7 @@ func TestDial(t *testing.T) {
 			gwtest.Receive(t, near, "answer")
 			c.end(near, far)
 			rec := g.RecordOf(func(r *telemetry.Record) bool { return len(r.Path) > 1 && r.Path[1].Binding == "test:ws" })
-			if rec.By != c.by || (rec.Reason == "fin") != c.whole {
+			if rec.By != c.by || (rec.Reason == "fin") != c.whole || rec.WS != c.ws {
 				t.Errorf("%v", rec.Text())
 			}
 		})

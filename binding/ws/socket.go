@@ -192,6 +192,11 @@ func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) (fi
 	return first
 }
 
+// unsaid takes back what ends has noted: the goodbye has not gone out.
+func (s *socket) unsaid() {
+	s.scope.SetRecord(func(r *telemetry.Record) { r.WS.By, r.WS.Code, r.WS.Reason = "", 0, "" })
+}
+
 // blamed is an error of the exchange: who gives a server up that does not read says that of the server, since a client would be
 // told otherwise that it was slow itself.
 func (s *socket) blamed(err error) error {

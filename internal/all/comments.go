@@ -560,6 +560,7 @@ func init() {
 		"gozilla/stream.Question":                           "A Question is a stream that there is not: somebody wants to know where it would go. It is what a client would say, and\nwhat is known of it at the binding that it has come to. A binding changes what it passes on, as it would of a stream.",
 		"gozilla/stream.Question.ALPN":                      "the protocols that it offers by TLS",
 		"gozilla/stream.Question.About":                     "what the binding is told of it",
+		"gozilla/stream.Question.Face":                      "the protocol that it comes to the binding by; \"\" for one that listens",
 		"gozilla/stream.Question.From":                      "who the client is, as a proxy in front would say it by the PROXY protocol",
 		"gozilla/stream.Question.Header":                    "of its request; :method, :scheme, :authority and :path are among them",
 		"gozilla/stream.Question.SNI":                       "the name that the client asks for by TLS",
