@@ -27,7 +27,7 @@ var Events = []Term{
 	{"binding.http.request.malformed", "A client has broken the rules of HTTP, or was too slow with a head or a body. The request is refused and the connection ends."},
 	{"binding.http.request.accepted", "A request has come. Only exporters are told, as there is one for every request."},
 	{"binding.ws.client.rejected", "A client has broken the rules of WebSocket. It is told which, and the socket ends."},
-	{"binding.ws.server.rejected", "A server has broken the rules of WebSocket. It is told which, and the socket ends."},
+	{"binding.ws.server.rejected", "A server has broken the rules of WebSocket: by its answer to the handshake, and no socket opens; or by what it sends, which it is told, and the socket ends."},
 	{"binding.sse.event.rejected", "An event is not what its model allows, and was left out of a stream. Told once for each stream, which goes on."},
 	{"binding.sse.stream.lost", "A server has broken off a stream of events, or cannot be reached again. It is asked for what has come since, until it answers or says no."},
 	{"guard.jwt.authorization.failed", "A token gives its owner no session."},

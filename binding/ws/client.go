@@ -41,7 +41,7 @@ func (c *client) OpenSocket(ctx context.Context, r *ws.Request) (ws.Opened, erro
 	if err != nil {
 		return nil, err
 	}
-	deflate, err := y.agree(x, asked, c.deflate)
+	deflate, err := y.agree(stream.From(ctx), x, asked, c.deflate)
 	if err != nil {
 		x.Close()
 		return nil, err
@@ -100,7 +100,7 @@ type opened struct {
 var _ ws.Opened = (*opened)(nil)
 
 // agree waits for what the server says to the handshake.
-func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates bool, err error) {
+func (y *opened) agree(s *stream.Scope, x web.Opened, asked *ws.Request, deflate bool) (deflates bool, err error) {
 	if err := x.Flush(); err != nil {
 		return false, err
 	}
@@ -110,6 +110,7 @@ func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates 
 	}
 	h := resp.Header
 	broken := func(what string) (bool, error) {
+		y.rejects(s, what)
 		return false, &web.Error{Status: 502, Err: stream.Refuse(stream.Unavailable, "the server has broken the rules of WebSocket: %s", what)}
 	}
 	if resp.Status != 101 {
@@ -133,6 +134,11 @@ func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates 
 		return broken(err.Error())
 	}
 	return deflates, nil
+}
+
+// rejects tells of a server that has broken the rules.
+func (y *opened) rejects(s *stream.Scope, what string) {
+	y.b.Warn(s, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%s).", what)
 }
 
 func offered(r *ws.Request, protocol string) bool {
@@ -177,7 +183,7 @@ func (y *opened) Close() error {
 	y.closing.Do(func() {
 		switch fault := (*websocket.Fault)(nil); {
 		case errors.As(y.receiving.err, &fault):
-			y.b.Warn(y.scope, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%v).", fault)
+			y.rejects(y.scope, fault.Error())
 			y.drain(endPatience)
 		case y.closed() == nil:
 			y.tryClose(websocket.GoingAway)

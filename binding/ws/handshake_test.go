@@ -204,6 +204,7 @@ func TestHandshakeOfServers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := map[bool]string{false: "/plain", true: "/deflate"}[c.deflate]
+			told := len(g.Events("binding.ws.server.rejected"))
 			conn := g.Dial("north")
 			asks(t, conn, path, "Sec-WebSocket-Protocol: one, two")
 			far := back.Next()
@@ -223,6 +224,10 @@ func TestHandshakeOfServers(t *testing.T) {
 			}
 			if resp.StatusCode != c.status || (c.status == 401) != (resp.Header.Get("WWW-Authenticate") == "Bearer") || (c.status == 407) != (resp.Header.Get("Proxy-Authenticate") == "Basic") || (c.status == 429) != (resp.Header.Get("Retry-After") == "7") && c.status != 503 {
 				t.Errorf("%s, %q", resp.Status, resp.Header)
+			}
+			broken := c.status == 502 && (strings.Contains(c.name, "accept") || strings.Contains(c.name, "protocol") || strings.Contains(c.name, "extension"))
+			if all := g.Events("binding.ws.server.rejected"); (len(all) > told) != broken {
+				t.Errorf("there are these events: %v", all)
 			}
 			if want := map[bool]string{true: "two"}[strings.Contains(c.name, "was offered") && strings.Contains(c.name, "protocol")]; resp.Header.Get("Sec-WebSocket-Protocol") != want {
 				t.Errorf("the protocol is %q", resp.Header.Get("Sec-WebSocket-Protocol"))
