@@ -20,11 +20,16 @@ type client struct {
 	b        *binding.Builder
 	routes   *binding.Routes[When, config.None, web.Port]
 	defaults Defaults
+	at       config.Pos // of the authority among the defaults
 	deflate  bool
 }
 
 func newClient(b *binding.Builder, c *Client) (*client, error) {
-	return &client{b, binding.RoutesOf(b, &c.Routed, web.Protocol), c.Options.Defaults, c.Options.Compression == PerMessageDeflate}, nil
+	defaults := &c.Options.Defaults
+	return &client{
+		b: b, routes: binding.RoutesOf(b, &c.Routed, web.Protocol),
+		defaults: *defaults, at: b.Report.At(&defaults.Authority), deflate: c.Options.Compression == PerMessageDeflate,
+	}, nil
 }
 
 func (c *client) ws() ws.Port { return ws.Dialing(c) }

@@ -3,11 +3,19 @@ package ws
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/stream/ws"
 )
+
+// check is part of binding.Checks.
+func (c *client) check(faces []string) {
+	if c.defaults.Authority == "" && slices.Contains(faces, conn.Protocol.Name) {
+		c.b.Report.Errorf(c.at, "bytes come here, which do not say which server they are for").Hintf("let the defaults have an authority")
+	}
+}
 
 func (c *client) conn() conn.Port { return conn.Dialing(c) }
 

@@ -1,9 +1,12 @@
 package ws_test
 
 import (
+	"errors"
 	"testing"
 
+	wsbinding "gozilla/binding/ws"
 	"gozilla/internal/gwtest"
+	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/telemetry"
 )
@@ -13,8 +16,6 @@ const bytesFrom = `name: test
 bindings:
   north: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: ws }
   ws: { type: ws, kind: client, options: { defaults: { protocol: x, authority: a.example, path: /bytes } }, exit: http }
-  nowhere: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: lost }
-  lost: { type: ws, kind: client, exit: http }
   http: { type: http, kind: client, options: { versions: [ http/1.1 ] }, exit: south }
   south: { type: tcp, kind: client, options: { host: 127.0.0.1, port: "${{env.BACK}}" } }
 `
@@ -82,8 +83,15 @@ func TestDial(t *testing.T) {
 		gwtest.Send(t, far, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 		gwtest.Sees(t, near, "rst")
 	})
-	t.Run("no server", func(t *testing.T) {
-		near := g.Dial("nowhere")
-		gwtest.Sees(t, near, "rst")
+}
+
+// TestDialNowhere is a client that is asked to carry bytes, and does not know where.
+func TestDialNowhere(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		client, _ := wsbinding.Clients.Load("test:client")
+		refused := (*stream.Refused)(nil)
+		if _, _, err := client.(conn.Dialer).DialConn(t.Context(), &stream.Info{}); !errors.As(err, &refused) || refused.Reason != stream.Invalid {
+			t.Error(err)
+		}
 	})
 }
