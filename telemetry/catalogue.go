@@ -71,7 +71,7 @@ var Reasons = []Term{
 	{"limit", "as many connections are open as may be"},
 	{"invalid", "the client broke the rules of its protocol"},
 	{"expired", "the session is over"},
-	{"session expired", "the session is over that the stream was let in by"},
+	{"session expired", "the session of the stream is over, which ends it whether its route asks for one or not"},
 	{"slow reader", "too much waited for the client for too long, or for the server if it is named"},
 	{"draining", "the gateway is about to end"},
 	{"drain", "it was still open when the gateway had waited long enough to end"},

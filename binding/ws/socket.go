@@ -28,7 +28,7 @@ type socket struct {
 	bye   atomic.Int64 // when we have taken leave; 0: not yet
 	late  atomic.Pointer[stream.Cut]
 
-	sessions []stream.Session               // that let it in
+	sessions []stream.Session               // of its request
 	settles  atomic.Bool                    // somebody is about to pay what is owed
 	told     struct{ received, sent int64 } // messages that were counted
 
@@ -137,7 +137,8 @@ func (s *socket) leave() {
 	s.leaves(telemetry.Gateway, code, reason)
 }
 
-// expires reports whether a session that let the socket in is about to end. It can be extended until then.
+// expires reports whether a session of the request is about to end, which ends the socket, as any exchange, whether a route
+// asks for it or not. It can be extended until then.
 func (s *socket) expires() bool {
 	for _, session := range s.sessions {
 		if at := session.Expires(); !at.IsZero() && time.Until(at) < expiryAhead {
