@@ -275,3 +275,12 @@ func TestOffers(t *testing.T) {
 		})
 	}
 }
+
+// TestNameOverHTTP2 is a client of HTTP/2 that writes the name of the protocol in letters of its own.
+func TestNameOverHTTP2(t *testing.T) {
+	p := asksH2(t, gwtest.Start(t, echoing), "WebSocket", "/", false)
+	p.say(0, frame{op: text, data: "hello"})
+	p.wants(int(text), "hello")
+	p.say(0, frame{op: bye, data: closing(1000, "")})
+	p.leaves(1000)
+}
