@@ -81,6 +81,11 @@ func TestHandshake(t *testing.T) {
 		{"an empty protocol", "Origin: http://a", "Sec-WebSocket-Protocol: ,", 101, "Sec-WebSocket-Protocol", ""},
 		{"an extension", "Origin: http://a", "Sec-WebSocket-Extensions: permessage-deflate", 101, "Sec-WebSocket-Extensions", ""},
 		{"an extension nobody knows", "Origin: http://a", "Sec-WebSocket-Extensions: x-zip; level=9", 101, "Sec-WebSocket-Extensions", ""},
+		{"extensions nobody knows, with empty ones", "Origin: http://a", "Sec-WebSocket-Extensions: , x-zip;a=\"b\" ; c ,, y,", 101, "Sec-WebSocket-Extensions", ""},
+		{"empty extensions", "Origin: http://a", "Sec-WebSocket-Extensions:", 101, "Sec-WebSocket-Extensions", ""},
+		{"extensions that are none", "Origin: http://a", "Sec-WebSocket-Extensions: ;;;", 400, "", ""},
+		{"an extension without an end", "Origin: http://a", "Sec-WebSocket-Extensions: permessage-deflate;", 400, "", ""},
+		{"extensions that are none on a second line", "Origin: http://a", "Sec-WebSocket-Extensions: x-zip\r\nSec-WebSocket-Extensions: a b", 400, "", ""},
 		{"no route", "GET /", "GET /nowhere", 404, "", ""},
 		{"a server that cannot be reached", "GET /", "GET /gone", 503, "", ""},
 		{"a server that cannot be reached by a client", "GET /", "GET /far", 503, "", ""},
@@ -236,7 +241,7 @@ func TestHandshakeOfServers(t *testing.T) {
 	}
 }
 
-// TestOffers is what clients offer of permessage-deflate, in one line or several, and what they get.
+// TestOffers is what clients offer of permessage-deflate, in one line or several, and what they get, or the status.
 func TestOffers(t *testing.T) {
 	g := gwtest.Start(t, echoing)
 	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -258,8 +263,9 @@ func TestOffers(t *testing.T) {
 		{"permessage-deflate; server_max_window_bits=10, permessage-deflate", agreed},
 		{"x-zip, permessage-deflate", agreed},
 		{"x-zip\npermessage-deflate; server_max_window_bits=9\npermessage-deflate; client_max_window_bits", agreed},
-		{"permessage-deflate;", ""},
-		{"permessage-deflate x", ""},
+		{"permessage-deflate;", "400"},
+		{"permessage-deflate x", "400"},
+		{"permessage-deflate\n;;;", "400"},
 		{"x-webkit-deflate-frame", ""},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
@@ -269,7 +275,7 @@ func TestOffers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := resp.Header.Get("Sec-WebSocket-Extensions"); resp.StatusCode != 101 || got != c.want {
+			if got := resp.Header.Get("Sec-WebSocket-Extensions"); (resp.StatusCode != 101 || got != c.want) && strconv.Itoa(resp.StatusCode) != c.want {
 				t.Errorf("%q: %s, %q", c.offers, resp.Status, got)
 			}
 		})

@@ -45,12 +45,9 @@ func (y *served) Accept(protocol string) error {
 	if protocol != "" {
 		h.Add("sec-websocket-protocol", protocol)
 	}
-	deflates := false
-	if y.deflate {
-		var answer string
-		if answer, deflates = websocket.AcceptDeflate(y.h.extensions); deflates {
-			h.Add("sec-websocket-extensions", answer)
-		}
+	deflates := y.deflate && y.h.deflate != ""
+	if deflates {
+		h.Add("sec-websocket-extensions", y.h.deflate)
 	}
 	if y.failed = y.x.Respond(&web.Response{Status: 101, Protocol: "websocket", Header: h, Length: -1}); y.failed != nil {
 		return y.failed
