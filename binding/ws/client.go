@@ -186,17 +186,20 @@ func (y *opened) SendClose(code websocket.Code, reason string) error {
 // Close is part of ws.Opened. A server that knows nothing of an end yet is told.
 func (y *opened) Close() error {
 	y.closing.Do(func() {
+		ended := false
 		switch fault := (*websocket.Fault)(nil); {
 		case errors.As(y.receiving.err, &fault):
 			y.rejects(y.scope, fault.Error())
-			y.drain(endPatience)
+			ended = y.drain(endPatience)
 		case y.closed() == nil:
 			y.tryClose(websocket.GoingAway)
 		default: // an answer is due (RFC 6455, section 5.5.1), should nobody have given one
 			y.tryClose(y.closed().Code)
-			y.drain(endPatience)
+			ended = y.drain(endPatience)
 		}
-		y.x.StopRead()
+		if !ended {
+			y.x.StopRead()
+		}
 		y.x.Close()
 		y.end()
 		y.note()

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,17 +233,21 @@ func (s *socket) end() {
 	s.free()
 }
 
-// drain ends the connection, and waits until the peer has done so: what it still sends is of no use. Without that the
-// connection could be reset before the peer has read the goodbye.
-func (s *socket) drain(patience time.Duration) {
+// drain ends the connection, waits until the peer has done so, and reports whether it has: what it still sends is of no use.
+// Without that the connection could be reset before the peer has read the goodbye.
+func (s *socket) drain(patience time.Duration) (ended bool) {
 	raw := s.receiving.raw
 	late := time.AfterFunc(patience, raw.StopRead)
 	defer late.Stop()
 	b := buffers.Get().(*[muchSize]byte)
 	defer buffers.Put(b)
-	for ended := s.sending.finish(); ended; {
-		_, err := raw.Read(b[:])
-		ended = err == nil
+	if !s.sending.finish() {
+		return false
+	}
+	for {
+		if _, err := raw.Read(b[:]); err != nil {
+			return err == io.EOF
+		}
 	}
 }
 
