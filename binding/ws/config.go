@@ -47,7 +47,7 @@ type Defaults struct {
 	Protocol Subprotocol
 	// http or https.
 	Scheme Scheme
-	// The server, with its port unless that is the usual one.
+	// The server, with its port unless that is the usual one. It has to be said where bytes come.
 	Authority Authority
 	// The path, with its query.
 	Path Path

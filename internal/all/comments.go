@@ -266,7 +266,7 @@ func init() {
 		"gozilla/binding/ws.ClientOptions.Compression":      "How messages may be compressed, for servers that take it; none if nothing is said.",
 		"gozilla/binding/ws.ClientOptions.Defaults":         "What to ask for where who opens a socket does not say: for bytes all of it, for a WebSocket that a ws server has taken\nthe protocol, if its client offers none. What that client says counts before it; overrides of an http client change it.",
 		"gozilla/binding/ws.Defaults":                       "Defaults is what a client asks for if nobody says otherwise, as bytes do not.",
-		"gozilla/binding/ws.Defaults.Authority":             "The server, with its port unless that is the usual one.",
+		"gozilla/binding/ws.Defaults.Authority":             "The server, with its port unless that is the usual one. It has to be said where bytes come.",
 		"gozilla/binding/ws.Defaults.Path":                  "The path, with its query.",
 		"gozilla/binding/ws.Defaults.Protocol":              "The protocol to speak, which is offered as sec-websocket-protocol.",
 		"gozilla/binding/ws.Defaults.Scheme":                "http or https.",
