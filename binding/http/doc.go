@@ -10,8 +10,8 @@
 // route counts that the session of the request may take and one of whose conditions holds. Where there is none, the
 // answer is 401 if a guard is named and the request has no credentials, 403 if the guard does not take those that it
 // has, and 404 else, also for who lacks a role. A route whose guards do not agree is passed over, so that a public one may
-// follow it. An exchange ends with the session that let it in; a POST of nothing but new credentials, with the content-type
-// application/x-challenge-response, extends that session, and is always answered by 204.
+// follow it. An exchange ends with its session, which its route need not ask for; a POST of nothing but new credentials,
+// with the content-type application/x-challenge-response, extends that session, and is always answered by 204.
 //
 // What conditions see is the request as it came, but for three things: the :scheme is that of the connection, whatever
 // the request says of itself; the :authority is in lower case and has a port, that of the scheme if none was said, while

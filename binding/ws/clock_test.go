@@ -194,6 +194,31 @@ func TestGoodbyeIsAnswered(t *testing.T) {
 	})
 }
 
+// TestMemberGoes is a member of a fan that is silent, or goes without a goodbye: it is told nothing, as elsewhere, and nobody has
+// taken leave.
+func TestMemberGoes(t *testing.T) {
+	for reason, goes := range map[string]func(p *peer){
+		"silent":    func(p *peer) { p.wants(int(ping), "") },
+		"truncated": func(p *peer) { p.finish() },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p, _ := r.clientOf("test:group")
+				p.shaken()
+				p.say(0, frame{op: text, data: "hello"})
+				p.wants(int(text), "hello")
+				goes(p)
+				if m, err := p.next(); err == nil {
+					t.Errorf("then there is %v", m)
+				}
+				if rec := r.ended(telemetry.Client, reason); rec.WS.By != "" || rec.WS.Code != 0 {
+					t.Errorf("%+v", rec.WS)
+				}
+			})
+		})
+	}
+}
+
 // TestSlowReader is a peer that does not read.
 func TestSlowReader(t *testing.T) {
 	inBubble(t, func(r *rig) {

@@ -34,19 +34,20 @@ type Client struct {
 
 // ClientOptions are those of a ws client.
 type ClientOptions struct {
-	// What to ask for where who opens a socket does not say.
+	// What to ask for where who opens a socket does not say: for bytes all of it, for a WebSocket that a ws server has taken
+	// the protocol, if its client offers none. What that client says counts before it; overrides of an http client change it.
 	Defaults Defaults
 	// How messages may be compressed, for servers that take it; none if nothing is said.
 	Compression Compression `config:"compression,extension"`
 }
 
-// Defaults is what a client asks for if nobody says otherwise, as bytes and the groups of a fan do not.
+// Defaults is what a client asks for if nobody says otherwise, as bytes do not.
 type Defaults struct {
 	// The protocol to speak, which is offered as sec-websocket-protocol.
 	Protocol Subprotocol
 	// http or https.
 	Scheme Scheme
-	// The server, with its port unless that is the usual one.
+	// The server, with its port unless that is the usual one. It has to be said where bytes come.
 	Authority Authority
 	// The path, with its query.
 	Path Path

@@ -156,7 +156,7 @@ func (o *sending) part(by telemetry.Side, code websocket.Code, reason string) er
 	o.frame(websocket.Header{Fin: true, Opcode: websocket.Close}, b)
 	if o.flush(); o.err != nil && o.first {
 		o.first = false
-		o.s.scope.SetRecord(func(r *telemetry.Record) { r.WS.By, r.WS.Code, r.WS.Reason = "", 0, "" })
+		o.s.unsaid()
 	}
 	return o.err
 }
