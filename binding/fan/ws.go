@@ -152,7 +152,7 @@ type served struct {
 
 func (p *served) stop(err error) {
 	p.x.StopReceive()
-	if err != error(errLong) { // which it was told
+	if err != error(errLong) && p.scope.Err() == nil { // else it was told, or err is but what the end of its scope has led to
 		p.scope.Cancel(err)
 	}
 }
