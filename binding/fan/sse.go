@@ -92,6 +92,7 @@ func (f *eventsFan) join(m *listener, r *sse.Request) (t *topic, isNew, ok bool)
 	t = f.topics[at]
 	if t == nil {
 		t = &topic{fan: f, at: at, asked: *r, ready: make(chan struct{}), queues: queues[events]{}}
+		t.asked.Trail = nil // it is nobody's own
 		t.before.id, t.before.ok = r.LastID, r.Resumes && r.LastID != ""
 		f.topics[at] = t
 		isNew = true

@@ -13,6 +13,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/sse"
 	"gozilla/stream/sse/ssetest"
+	"gozilla/stream/web"
 	"gozilla/telemetry"
 )
 
@@ -26,11 +27,14 @@ func TestEventsConformance(t *testing.T) {
 	})
 }
 
+// trail is what is said of the way of whoever listens.
+var trail = web.Fields("via", "1.1 a")
+
 // listen opens a stream, after an event if its id is not "".
 func (f *fake) listen(t *testing.T, path, after string) sse.Events {
 	t.Helper()
 	s := stream.Begin(stream.WithHost(context.Background(), f.host), &stream.Node{Name: "client"})
-	e, err := f.topics.OpenEvents(s, &sse.Request{Path: path, LastID: after, Resumes: after != ""})
+	e, err := f.topics.OpenEvents(s, &sse.Request{Path: path, LastID: after, Resumes: after != "", Trail: trail})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +216,21 @@ func TestEndOfATopic(t *testing.T) {
 				t.Errorf("it is refused by %v", err)
 			}
 			s.End(nil)
+		}
+	})
+}
+
+// TestTrailOfTopics is that a topic is asked for on behalf of nobody, and a stream of one's own on behalf of oneself.
+func TestTrailOfTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		f.listen(t, "/a", "")
+		f.emit("1")
+		f.listen(t, "/a", "unknown")
+		all := f.source.Requests()
+		if len(all) != 2 || all[0].Trail != nil || len(all[1].Trail) != 1 {
+			t.Errorf("asked was %+v", all)
 		}
 	})
 }

@@ -193,6 +193,8 @@ func TestNobodyWaits(t *testing.T) {
 	gwtest.OpenSocket(t, g.Dial("north"), "/").Gets("text hello")
 	if r := <-served; r == nil {
 		t.Error("the group was not opened again")
+	} else if trace := r.Header.Get("Traceparent"); trace != "" {
+		t.Errorf("the group has the trace of a member, %s", trace)
 	}
 }
 
