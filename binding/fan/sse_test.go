@@ -220,6 +220,56 @@ func TestEndOfATopic(t *testing.T) {
 	})
 }
 
+// TestRetryIsToldToAll is that who comes later is told the time to come back in that was told last, before what it has missed.
+func TestRetryIsToldToAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		f.host.Limits.Queue = 1 << 10
+		says := func(e sse.Events) string {
+			text := ""
+			for !strings.Contains(text, "data") {
+				b, err := e.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				text += string(b.Text())
+			}
+			return text
+		}
+		first := f.listen(t, "/a", "")
+		f.source.Emit(sse.Event{Retry: time.Second}, sse.Event{Retry: 4321 * time.Millisecond})
+		f.emit("1")
+		f.emit("2")
+		late, resumed := f.listen(t, "/a", ""), f.listen(t, "/a", "1")
+		f.emit("3")
+		for _, c := range []struct {
+			e    sse.Events
+			want string
+		}{
+			{first, "retry:1000\n\nretry:4321\n\nid:1\ndata:data of 1\n\n"},
+			{late, "retry:4321\n\nid:3\ndata:data of 3\n\n"},
+			{resumed, "retry:4321\n\nid:2\ndata:data of 2\n\n"},
+		} {
+			if got := says(c.e); got != c.want {
+				t.Errorf("got %q, not %q", got, c.want)
+			}
+		}
+		late.Close()
+		resumed.Close()
+		gets(t, first, "2", "3")
+		for i := range 100 { // which is more than is kept
+			f.emit(fmt.Sprint(100 + i))
+			gets(t, first, fmt.Sprint(100+i))
+		}
+		last := f.listen(t, "/a", "")
+		f.emit("200")
+		if got := says(last); !strings.HasPrefix(got, "retry:4321\n\nid:200\n") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // TestTrailOfTopics is that a topic is asked for on behalf of nobody, and a stream of one's own on behalf of oneself.
 func TestTrailOfTopics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
