@@ -71,8 +71,9 @@
 // # Different from zilla
 //
 //   - Every line of a header is kept, not the last one alone, trailers are passed on, and so are interim answers (1xx).
-//   - After an upgrade was asked for, what follows waits for the 101. A wish to go on in another version of HTTP (h2c) is
-//     taken or ignored, but not passed on, for what came then would pass by routes and guards.
+//   - After an upgrade was asked for, what follows waits for the 101, so that a server of HTTP/2 which has refused to look at it
+//     can be asked again. A wish to go on in another version of HTTP (h2c) is taken or ignored, but not passed on, for what
+//     came then would pass by routes and guards.
 //   - All patterns of credentials are tried, not the first one alone; a Basic password may have spaces, and the name of a
 //     scheme any case. An answer 401 says by www-authenticate what is wanted.
 //   - What a route captures for one request is never that of another one. In a pattern all is literal but * and {name}. A

@@ -42,6 +42,7 @@ func (c *client) OpenSocket(ctx context.Context, r *ws.Request) (ws.Opened, erro
 	}
 	y := &opened{b: c.b, asked: c.request(asked), key: web.NewKey()}
 	y.asked.Header.Set("sec-websocket-key", y.key)
+	y.asked.Header = append(y.asked.Header, asked.Trail...)
 	x, err := way.OpenExchange(ctx, &y.asked)
 	if err != nil {
 		return nil, err

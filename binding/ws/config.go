@@ -2,6 +2,7 @@ package ws
 
 import (
 	"slices"
+	"strings"
 
 	"gozilla/binding"
 	"gozilla/config"
@@ -121,6 +122,25 @@ type When struct {
 	Authority config.Wildcard
 	// The path, with its query.
 	Path config.Wildcard
+}
+
+// Check tells of conditions that cannot hold.
+func (w *When) Check(r *config.Report) {
+	if w.Protocol != "" && !http1.IsToken(string(w.Protocol)) {
+		r.Warnf(r.At(&w.Protocol), "this never holds: a protocol is one word such as mqtt").Hintf("for each of several, write a condition of its own")
+	}
+	if schemes := Scheme("").Values(); w.Scheme != "" && !slices.ContainsFunc(schemes, w.Scheme.Match) {
+		note := r.Warnf(r.At(&w.Scheme), "this never holds: the scheme is that of the request, %s", strings.Join(schemes, " or "))
+		switch strings.ToLower(string(w.Scheme)) {
+		case "ws", "http":
+			note.Hintf("write http")
+		case "wss", "https":
+			note.Hintf("write https")
+		}
+	}
+	if w.Path != "" && w.Path[0] != '/' && w.Path[0] != '*' {
+		r.Warnf(r.At(&w.Path), "this never holds: a path begins with /").Hintf("write /%s", w.Path)
+	}
 }
 
 // holds reports whether the condition holds for a socket that somebody asks for.

@@ -66,7 +66,7 @@ func (h *handshake) read(r *web.Request) (err error) {
 	bad := func(status int, what string, fields ...string) error {
 		return &web.Error{Status: status, Header: web.Fields(fields...), Err: stream.Refuse(stream.Invalid, "%s", what)}
 	}
-	h.Request = ws.Request{Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, About: r.About}
+	h.Request = ws.Request{Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, Trail: r.Trail(), About: r.About}
 	h.key = r.Header.Get("sec-websocket-key")
 	switch {
 	case !asksFor(r.Protocol):
