@@ -198,8 +198,10 @@ func TestPausingCalls(t *testing.T) {
 		if want := []string{"5 408 content-length=0 server=S", "5 !NO_ERROR"}; !slices.Equal(heard, want) {
 			t.Errorf("heard %q, not %q", heard, want)
 		}
-		c.say(last(1, "z"), last(3, "z"))
-		c.hear("1 200 server=S|az", "3 200 server=S|bz")
+		c.say(last(1, "z"))
+		c.hear("1 200 server=S|az")
+		c.say(last(3, "z"))
+		c.hear("3 200 server=S|bz")
 		c.Close()
 	})
 }
