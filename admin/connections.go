@@ -22,8 +22,8 @@ type Connections struct {
 
 // A Filter says which connections are meant. The zero value means all.
 type Filter struct {
-	Binding   string // one on their path, NAME or NAMESPACE:NAME
-	Namespace string // that of one on their path
+	Binding   string // one on their path, or on that of one of their exchanges, NAME or NAMESPACE:NAME
+	Namespace string // that of such a one
 	Source    string // a network like 10.0.0.0/8, or an address
 	Limit     int    // so many at most; 0: as many as are listed by default
 
@@ -55,14 +55,43 @@ func (f *Filter) settle() error {
 // any reports whether every connection fits.
 func (f *Filter) any() bool { return f.Binding == "" && f.Namespace == "" && f.Source == "" }
 
-func (f *Filter) fits(r *telemetry.Record) bool {
-	if f.Source != "" && !f.network.Contains(r.Source.Addr().Unmap()) {
-		return false
+func (f *Filter) fits(s *stream.Scope) bool {
+	if f.Source != "" {
+		if r := s.Record(); !f.network.Contains(r.Source.Addr().Unmap()) {
+			return false
+		}
 	}
 	if f.Binding == "" && f.Namespace == "" {
 		return true
 	}
-	return slices.ContainsFunc(r.Path, func(s telemetry.Step) bool { return f.names(s.Binding) })
+	return s.Has(func(path []*stream.Node) bool {
+		return slices.ContainsFunc(path, func(n *stream.Node) bool { return f.names(n.String()) })
+	})
+}
+
+// mostWays is how many ways of the exchanges of a connection are told.
+const mostWays = 8
+
+// ways are those of the exchanges of a connection, the ones that fit first. The last one stands for what would be too many.
+func (f *Filter) ways(s *stream.Scope) []telemetry.Way {
+	all := s.Ways()
+	slices.SortStableFunc(all, func(a, b telemetry.Way) int { return f.rank(&a) - f.rank(&b) })
+	if len(all) <= mostWays {
+		return all
+	}
+	rest := 0
+	for _, w := range all[mostWays-1:] {
+		rest += w.Count
+	}
+	return append(all[:mostWays-1], telemetry.Way{Count: rest})
+}
+
+// rank is 0 for a way on which a binding is meant, else 1.
+func (f *Filter) rank(w *telemetry.Way) int {
+	if slices.ContainsFunc(w.Path, func(s telemetry.Step) bool { return f.names(s.Binding) }) {
+		return 0
+	}
+	return 1
 }
 
 // names reports whether the binding of that qualified name is meant.
@@ -87,10 +116,8 @@ func (f Filter) List(h *stream.Host) (Connections, error) {
 		found = found[max(0, len(found)-f.Limit):]
 	}
 	h.Scopes(func(s *stream.Scope) {
-		if !f.any() {
-			if r := s.Record(); !f.fits(&r) {
-				return
-			}
+		if !f.any() && !f.fits(s) {
+			return
 		}
 		total++
 		if found = append(found, s); len(found) >= 2*MaxLimit {
@@ -101,6 +128,7 @@ func (f Filter) List(h *stream.Host) (Connections, error) {
 	all := Connections{Total: total, Connections: make([]*telemetry.Record, len(found))}
 	for i, s := range found {
 		r := s.Record()
+		r.Ways = f.ways(s)
 		all.Connections[i] = &r
 	}
 	return all, nil

@@ -85,6 +85,64 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// A connection is found by the ways of its exchanges, which are told.
+func TestWaysOfExchanges(t *testing.T) {
+	s := newSource()
+	scope := s.arrive(t, "10.0.0.1:1", "default:web")
+	s.arrive(t, "10.0.0.1:2", "default:web")
+	web := &stream.Node{Namespace: "default", Name: "web"}
+	exchange := func(through string) *stream.Scope {
+		x := scope.Child(web, nil)
+		x.Enter(&stream.Node{Namespace: "other", Name: through})
+		return x
+	}
+	lines := func(f admin.Filter) string {
+		t.Helper()
+		all, err := f.List(s.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text []string
+		for _, r := range all.Connections {
+			text = append(text, strings.Join(r.PathLines(), "; "))
+		}
+		return strings.Join(text, " | ")
+	}
+	check := func(f admin.Filter, want string) {
+		t.Helper()
+		if got := lines(f); got != want {
+			t.Errorf("%+v: %s\nwant %s", f, got, want)
+		}
+	}
+	const plain = "default:north > default:web"
+	check(admin.Filter{}, plain+" | "+plain)
+	check(admin.Filter{Binding: "ws0"}, "")
+	one := exchange("ws0")
+	check(admin.Filter{}, plain+" > other:ws0 | "+plain)
+	check(admin.Filter{Binding: "ws0"}, plain+" > other:ws0")
+	check(admin.Filter{Namespace: "other"}, plain+" > other:ws0")
+	check(admin.Filter{Binding: "other:ws0", Source: "10.0.0.1"}, plain+" > other:ws0")
+	check(admin.Filter{Binding: "ws0", Source: "10.0.0.2"}, "")
+	two := exchange("ws0")
+	check(admin.Filter{Binding: "ws0"}, plain+" > other:ws0 (2 exchanges)")
+	check(admin.Filter{Binding: "web", Limit: 1}, plain)
+	all := []*stream.Scope{one, two}
+	for i := range 20 {
+		all = append(all, exchange(fmt.Sprint("sse", i)))
+	}
+	const sockets, events = "; 2 exchanges: default:web > other:ws0", "; 1 exchange: default:web > other:sse"
+	check(admin.Filter{Binding: "sse7"}, plain+events+"7"+sockets+events+"0"+events+"1"+events+"2"+events+"3"+events+"4; 14 exchanges on other ways")
+	dir, _ := serve(t, s)
+	if told, err := admin.Dial(dir).Connections(t.Context(), admin.Filter{Binding: "sse7"}); err != nil || strings.Join(told.Connections[0].PathLines(), "; ") != lines(admin.Filter{Binding: "sse7"}) {
+		t.Errorf("the client is told %v, %v", told, err)
+	}
+	for _, x := range all {
+		x.End(nil)
+	}
+	check(admin.Filter{}, plain+" | "+plain)
+	check(admin.Filter{Binding: "ws0"}, "")
+}
+
 // The newest are kept however many there are.
 func TestManyConnections(t *testing.T) {
 	s := newSource()

@@ -28,9 +28,10 @@ var since = []parameter{
 var endpoints = []endpoint{
 	{"GET", "/v1/status", (*API).status, "Who the gateway is and how it does.", nil, ""},
 	{"GET", "/v1/bindings", (*API).bindings, "The bindings in service, where each sends its streams, and what it has counted.", nil, ""},
-	{"GET", "/v1/connections", (*API).connections, "The connections that are open, the newest last, as their records are so far, and how many there are in all.", []parameter{
-		{"binding", "only those that went through this binding, NAME or NAMESPACE:NAME"},
-		{"namespace", "only those that went through a binding of this namespace"},
+	{"GET", "/v1/connections", (*API).connections, "The connections that are open, the newest last, as their records are so far, and how many there are in all. Of one that carries exchanges of HTTP, such as open WebSockets and " +
+		"streams of events, exchanges are the ways that these take and how many take each: eight at most, of which the last has no path if it stands for all others.", []parameter{
+		{"binding", "only those that went through this binding, or an exchange of which does, NAME or NAMESPACE:NAME"},
+		{"namespace", "only those that went through a binding of this namespace, or an exchange of which does"},
 		{"source", "only those that come from this network, such as 10.0.0.0/8, or from this address"},
 		{"limit", "so many at most, the newest; by default 1000, at most 10000"},
 	}, ""},

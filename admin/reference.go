@@ -67,6 +67,7 @@ var samples = map[string]any{
 	"/v1/connections": Connections{Total: 1, Connections: []*telemetry.Record{{
 		ID: 7, Start: sampleTime, Source: netip.MustParseAddrPort("10.0.0.1:5555"), Dest: netip.MustParseAddrPort("10.0.0.2:7001"),
 		Target: "10.0.0.3:80", Path: []telemetry.Step{{Binding: "example:north", Route: "routes[0]"}, {Binding: "example:blue"}},
+		Ways:     []telemetry.Way{{Path: []telemetry.Step{{Binding: "example:blue", Route: "exit"}, {Binding: "example:sockets"}}, Count: 1}},
 		Received: 4096, Sent: 65536, Identity: "client", Duration: time.Minute,
 	}}},
 	"/v1/log-level": level{"info"},

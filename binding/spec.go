@@ -109,7 +109,7 @@ type Builder struct {
 
 	exit    *stream.Node // where a binding that embeds Exited leads, once it is linked
 	explain func(context.Context, *stream.Question) error
-	check   func() // nil: nothing is left to check
+	check   func(faces []string) // nil: nothing is left to check
 }
 
 // A Resolver finds a binding that is in service by its qualified name.
@@ -141,10 +141,10 @@ func (b *Binding) Link(s *Spec, find Resolver) {
 }
 
 // Check tells what is wrong that only shows now that the binding is linked. It is for bindings that are made to be
-// checked.
-func (b *Binding) Check() {
+// checked; faces are those that streams come by.
+func (b *Binding) Check(faces []string) {
 	if b.builder.check != nil {
-		b.builder.check()
+		b.builder.check(faces)
 	}
 }
 

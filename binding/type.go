@@ -93,7 +93,7 @@ type Part[B any] struct {
 	view    string // of the face, or the exits
 	offer   func(*stream.Node, B)
 	explain explanation[B]
-	check   func(B)
+	check   func(b B, faces []string)
 }
 
 // An explanation takes a question through a binding.
@@ -125,9 +125,10 @@ func Same[B any]() Part[B] { return Part[B]{exits: same} }
 // needs none.
 func Explains[B any](f explanation[B]) Part[B] { return Part[B]{explain: f} }
 
-// Checks tells what is wrong with a binding that only those know who ask its exits: f tells the Report that the constructor
-// was given. It is called when a file is checked, once all that is in it has been made and leads where it should, and does no IO.
-func Checks[B any](f func(B)) Part[B] { return Part[B]{check: f} }
+// Checks tells what is wrong with a binding that only those know who ask its exits, or know by which of its faces streams
+// come: f tells the Report that the constructor was given. It is called when a file is checked, once all that is in it has been
+// made and leads where it should, and does no IO.
+func Checks[B any](f func(b B, faces []string)) Part[B] { return Part[B]{check: f} }
 
 // In makes the form of a constructor. C is the config struct of the binding's body, which embeds Head.
 func In[C, B any, Body interface {
@@ -163,7 +164,7 @@ func In[C, B any, Body interface {
 					p.offer(b.Node, made)
 				}
 				if p.check != nil {
-					b.check = func() { p.check(made) }
+					b.check = func(faces []string) { p.check(made, faces) }
 				}
 				if p.explain != nil {
 					b.explain = func(ctx context.Context, q *stream.Question) error { return p.explain(made, ctx, q) }

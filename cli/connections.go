@@ -15,13 +15,13 @@ import (
 var connectionsCommand = &command{
 	name: "connections", short: "show the open connections of the running gateway, or close one",
 	long: "Shows the connections that are open in the gateway that runs in this directory, the newest last: where each comes from, what was " +
-		"dialled for it, the bytes received from the client and sent to it, and the bindings that it goes through. That changes nothing in " +
-		"the gateway. With --close, a connection is closed: its peers see that it was cut off, and its record tells that it was closed by admin.",
+		"dialled for it, the bytes received from the client and sent to it, and the bindings that it goes through, also those of the exchanges, such as WebSockets, that are going on over it; what an http client " +
+		"has dialled to be used by many is a connection of its own. That changes nothing in the gateway. With --close, a connection is closed: its peers see that it was cut off, and its record tells that it was closed by admin.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *Env, []string) error {
 		var o connectionsOptions
 		var limit int
 		p := &propertyFlags{}
-		fs.StringVar(&o.filter.Binding, "binding", "", "Show only those that go through this `BINDING`, NAME or NAMESPACE:NAME.")
+		fs.StringVar(&o.filter.Binding, "binding", "", "Show only those that go through this `BINDING`, or an exchange of which does, NAME or NAMESPACE:NAME.")
 		fs.StringVar(&o.filter.Namespace, "namespace", "", "Show only those that go through a binding of this `NAMESPACE`.")
 		fs.StringVar(&o.filter.Source, "source", "", "Show only those that come from this `NETWORK` or address.")
 		fs.IntVar(&limit, "limit", anyLimit, "Show at most `N`, the newest. By default 1000.")
@@ -133,7 +133,11 @@ func connectionsTable(all []*telemetry.Record) *table {
 		for _, of := range shown {
 			cells = append(cells, orDash(of(r)))
 		}
-		t.add(append(cells, r.PathText())...)
+		lines := r.PathLines()
+		t.add(append(cells, lines[0])...)
+		for _, line := range lines[1:] {
+			t.add(append(make([]string, len(cells)), line)...)
+		}
 	}
 	return t
 }

@@ -168,7 +168,7 @@ func recordsPage() string {
 		"That of a WebSocket (ws) also tells how many messages were received from the client and sent to it, and the goodbye: who was the " +
 		"first to take leave, by which code, and with which reason. That is the gateway where it has chosen the code by itself, as when a " +
 		"peer breaks the rules. Of a server it is told what its client is told: one that breaks the rules, or is lost, is 1011 of the gateway. " +
-		"If nobody took leave, there is no code.\n\n" +
+		"If nobody took leave, there is no code. That of bytes, or of the group of a fan, which a ws client carries on, tells this too.\n\n" +
 		"`gozilla start --access-log FORMAT` writes the records of HTTP exchanges as an access log: `common` and `combined` are the " +
 		"formats of the Apache HTTP Server, with its escapes, so that what reads its logs reads these; `text` and `json` are as in " +
 		"`gozilla logs`. It goes to standard output or, with --access-log-file, to a file, which is made anew after it was moved " +

@@ -288,7 +288,7 @@ func (p *Plan) try() {
 		link(d.instances)
 		for _, in := range d.instances {
 			if in.binding != nil {
-				in.binding.Check()
+				in.binding.Check(d.planned[in].faces)
 			}
 		}
 	}

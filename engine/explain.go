@@ -156,20 +156,19 @@ func source(q *Query, dest netip.Addr) netip.Addr {
 
 // walk takes a question from binding to binding, until the path ends.
 func (x *Explainer) walk(s *stream.Scope, e *Explanation, in explained, q *stream.Question) {
-	protocol := ""
 	for {
 		trace := &stream.Trace{}
 		s.Follow(trace)
 		before := *q
 		to, err := in.binding.Explain(s, q)
-		next, known := in.spec.Form.ExitFor(protocol), trace.Known
+		next, known := in.spec.Form.ExitFor(before.Face), trace.Known
 		if known == nil {
 			known = &before
 		}
 		e.Path = append(e.Path, x.name(in.node))
 		e.Steps = append(e.Steps, Step{
 			Binding: x.name(in.node), Type: in.node.Type, Kind: in.node.Kind,
-			Facts: facts(known, protocol == "http" || next == "http"), Routes: in.verdicts(trace, to != nil), Notes: trace.Notes, node: in.node,
+			Facts: facts(known, before.Face == "http" || next == "http"), Routes: in.verdicts(trace, to != nil), Notes: trace.Notes, node: in.node,
 		})
 		if err != nil {
 			e.refuse(err)
@@ -180,7 +179,7 @@ func (x *Explainer) walk(s *stream.Scope, e *Explanation, in explained, q *strea
 		s.Enter(to)
 		from := in.spec.Form
 		in = x.built[to]
-		protocol, _ = from.FaceOf(next, in.spec.Form) // which was checked
+		q.Face, _ = from.FaceOf(next, in.spec.Form) // which was checked
 	}
 	e.Served = e.Reason == ""
 	for i, step := range s.Record().Path {

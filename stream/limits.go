@@ -32,7 +32,8 @@ type Limits struct {
 	Handshake time.Duration
 	// The longest time that the body of an HTTP message may stand still while it comes or goes.
 	Body time.Duration
-	// The longest time that an HTTP response may stand still whose length was not said, such as a stream of events.
+	// The longest time that an HTTP response may stand still whose length was not said, such as a stream of events; and a
+	// request of HTTP/2 likewise, once it is being answered, or from the beginning if it is a gRPC call.
 	Pause time.Duration
 	// The longest time until a server that was sent a request begins to answer.
 	Answer time.Duration

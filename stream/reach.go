@@ -1,6 +1,10 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"gozilla/telemetry"
+)
 
 // A Match tells by the bindings that a stream has come through, in order, whether it is one of those that are meant. It
 // must not keep the path, nor wait for anything.
@@ -101,6 +105,24 @@ func (s *Scope) Has(match Match) bool {
 		defer c.mu.Unlock()
 		return c.matches(match)
 	})
+}
+
+// Ways are the paths of the exchanges that are going on, each once, those that more of them take first.
+func (s *Scope) Ways() (ways []telemetry.Way) {
+	s.mu.Lock()
+	for _, c := range s.children {
+		c.mu.Lock()
+		path := c.appendSteps(nil)
+		c.mu.Unlock()
+		i := slices.IndexFunc(ways, func(w telemetry.Way) bool { return slices.Equal(w.Path, path) })
+		if i < 0 {
+			i, ways = len(ways), append(ways, telemetry.Way{Path: path})
+		}
+		ways[i].Count++
+	}
+	s.mu.Unlock()
+	slices.SortStableFunc(ways, func(a, b telemetry.Way) int { return b.Count - a.Count })
+	return ways
 }
 
 // matches is called with the lock held.

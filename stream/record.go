@@ -72,10 +72,7 @@ func (s *Scope) Record() telemetry.Record {
 
 // describe adds to a record what the scope itself knows. The lock is held.
 func (s *Scope) describe(r *telemetry.Record, took time.Duration) {
-	r.Path = r.Path[:0]
-	for _, st := range s.path {
-		r.Path = append(r.Path, telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))})
-	}
+	r.Path = s.appendSteps(r.Path[:0])
 	if s.parent != nil {
 		r.Connection = s.parent.id
 	}
@@ -91,6 +88,14 @@ func (s *Scope) describe(r *telemetry.Record, took time.Duration) {
 	r.FirstByte = time.Duration(s.marks[FirstByte].Load())
 	r.Handshake = s.between(ShakeBegan, ShakeEnded)
 	r.Dial = s.between(DialBegan, DialEnded)
+}
+
+// appendSteps appends the path. The lock is held.
+func (s *Scope) appendSteps(to []telemetry.Step) []telemetry.Step {
+	for _, st := range s.path {
+		to = append(to, telemetry.Step{Binding: st.node.String(), Route: routeName(int(st.route))})
+	}
+	return to
 }
 
 // between is the time between two phases, 0 if they have not both been reached.

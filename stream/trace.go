@@ -8,6 +8,7 @@ import (
 // A Question is a stream that there is not: somebody wants to know where it would go. It is what a client would say, and
 // what is known of it at the binding that it has come to. A binding changes what it passes on, as it would of a stream.
 type Question struct {
+	Face   string              // the protocol that it comes to the binding by; "" for one that listens
 	About  *Info               // what the binding is told of it
 	From   Addr                // who the client is, as a proxy in front would say it by the PROXY protocol
 	To     Addr                // and whom it wants to reach

@@ -16,6 +16,7 @@ type Record struct {
 	Dest   netip.AddrPort // the address that the client reached us at
 	Target string         // what was dialled on its behalf, "" for nothing
 	Path   []Step         // the bindings it went through, in order
+	Ways   []Way          // those of the exchanges that are going on over it, while it is open
 
 	Received, Sent int64 // bytes from and to the client
 
@@ -40,6 +41,12 @@ type Record struct {
 	HTTP HTTP // the zero value for what is no exchange of HTTP
 	WS   WS   // the zero value for what is no WebSocket
 	SSE  SSE  // the zero value for what is no stream of events
+}
+
+// A Way is the path of exchanges that are going on.
+type Way struct {
+	Path  []Step // nil: any that is not told
+	Count int    // how many of them take it
 }
 
 // WS is what a record has of a WebSocket, which is an exchange of HTTP too.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -141,6 +142,38 @@ func (r *Record) PathText() string {
 	return string(path[min(1, len(path)):])
 }
 
+// PathLines is PathText for a connection that is open: where all its exchanges take one way, with that, else with a line for each
+// of their ways. There is at least one line.
+func (r *Record) PathLines() []string {
+	if len(r.Ways) == 1 && len(r.Ways[0].Path) > 0 {
+		w := &r.Ways[0]
+		whole := Record{Path: slices.Concat(r.Path, w.Path)}
+		if n := len(r.Path); n > 0 && r.Path[n-1].Binding == w.Path[0].Binding { // which says where it goes on
+			whole.Path = slices.Delete(whole.Path, n-1, n)
+		}
+		if w.Count == 1 {
+			return []string{whole.PathText()}
+		}
+		return []string{whole.PathText() + " (" + exchanges(w.Count) + ")"}
+	}
+	lines := []string{r.PathText()}
+	for _, w := range r.Ways {
+		if line := (&Record{Path: w.Path}).PathText(); line != "" {
+			lines = append(lines, exchanges(w.Count)+": "+line)
+		} else {
+			lines = append(lines, exchanges(w.Count)+" on other ways")
+		}
+	}
+	return lines
+}
+
+func exchanges(n int) string {
+	if n == 1 {
+		return "1 exchange"
+	}
+	return strconv.Itoa(n) + " exchanges"
+}
+
 // appendFacts appends what the client has said of itself.
 func (r *Record) appendFacts(b []byte) []byte {
 	for _, fact := range []struct{ name, value string }{
@@ -174,6 +207,7 @@ type recordJSON struct {
 	SSE         *sseJSON   `json:"sse,omitempty"`
 	WS          *wsJSON    `json:"ws,omitempty"`
 	Path        []stepJSON `json:"path,omitempty"`
+	Ways        []wayJSON  `json:"exchanges,omitempty"`
 	Received    int64      `json:"received"`
 	Sent        int64      `json:"sent"`
 	TLS         string     `json:"tls,omitempty"`
@@ -213,6 +247,11 @@ type stepJSON struct {
 	Route   string `json:"route,omitempty"`
 }
 
+type wayJSON struct {
+	Path  []stepJSON `json:"path,omitempty"`
+	Count int        `json:"count"`
+}
+
 const startLayout = "2006-01-02T15:04:05.000Z07:00" // RFC 3339 with milliseconds
 
 // MarshalJSON gives the record snake_case keys. What is not known is left out.
@@ -235,8 +274,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	if r.WS != (WS{}) {
 		j.WS = (*wsJSON)(&r.WS)
 	}
-	for _, s := range r.Path {
-		j.Path = append(j.Path, stepJSON(s))
+	j.Path = stepsJSON(r.Path)
+	for _, w := range r.Ways {
+		j.Ways = append(j.Ways, wayJSON{stepsJSON(w.Path), w.Count})
 	}
 	return marshalLine(j)
 }
@@ -266,8 +306,9 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 	if j.WS != nil {
 		r.WS = WS(*j.WS)
 	}
-	for _, s := range j.Path {
-		r.Path = append(r.Path, Step(s))
+	r.Path = stepsOf(j.Path)
+	for _, w := range j.Ways {
+		r.Ways = append(r.Ways, Way{stepsOf(w.Path), w.Count})
 	}
 	if r.Source, err = parseAddr(j.Source); err != nil {
 		return fmt.Errorf("cannot read the source of a record: %w", err)
@@ -276,6 +317,20 @@ func (r *Record) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("cannot read the destination of a record: %w", err)
 	}
 	return nil
+}
+
+func stepsJSON(path []Step) (all []stepJSON) {
+	for _, s := range path {
+		all = append(all, stepJSON(s))
+	}
+	return all
+}
+
+func stepsOf(path []stepJSON) (all []Step) {
+	for _, s := range path {
+		all = append(all, Step(s))
+	}
+	return all
 }
 
 func addrText(a netip.AddrPort) string {

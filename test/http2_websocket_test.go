@@ -139,10 +139,10 @@ bindings:
       - { when: [ { headers: { ":path": /chat/messages } } ], exit: messages }
     exit: out
   messages: { type: ws, kind: server, options: { compression: none }, exit: sought }
-  sought: { type: ws, kind: client, options: { compression: none, defaults: { authority: "localhost:%d", scheme: https } }, exit: out }
+  sought: { type: ws, kind: client, options: { compression: none }, exit: out }
   out: { type: http, kind: client, exit: secure }
   secure: { type: tls, kind: client, vault: safe, options: { sni: [ localhost ], alpn: [ h2, http/1.1 ] }, exit: south }
-`, port, end)+to(end))
+`, port)+to(end))
 	plain := func() {
 		t.Helper()
 		if status, body := asked(t, "GET", port, "/", ""); status != 200 || body != "HTTP/2.0" {

@@ -206,6 +206,10 @@ func TestCurlFiles(t *testing.T) {
 	}
 	s.curl("204", "-o", "/dev/null", "-w", "%{http_code}", "-T", file("half"), "-H", "if-match: "+strings.TrimSpace(string(mustRead(t, file("etag")))), "-H", "Transfer-Encoding: chunked", "/big.bin")
 	s.curl("412 0", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", "-T", file("half"), "-H", "if-match: \"x\"", "-H", "Expect: 100-continue", "--expect100-timeout", "10", "/big.bin")
+	for range 3 { // the answer comes before the end of the request
+		s.status("428", "--http2-prior-knowledge", "-X", "PUT", "-d", "x", "-H", "Expect: 100-continue", "/a.txt")
+		s.status("404", "--http2-prior-knowledge", "-d", "x", "/new/a/b")
+	}
 	s.status("204", "-X", "DELETE", "/new.bin")
 	s.status("404", "/new.bin")
 	for _, path := range []string{"/../zilla.yaml", "/%2e%2e/zilla.yaml", "/in/../../zilla.yaml", "//etc/passwd", "/./a.txt"} {

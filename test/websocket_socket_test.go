@@ -93,11 +93,13 @@ func (s *socket) accept(far net.Conn, mode coder.CompressionMode) (*coder.Conn, 
 				return nil, fmt.Errorf("the key is %q", key)
 			}
 			h := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Accept": {web.AcceptKey(key)}}
-			answer, ok := websocket.AcceptDeflate(r.Header.Get("Sec-WebSocket-Extensions"))
-			if ok {
+			answer, err := websocket.AcceptDeflate(r.Header.Get("Sec-WebSocket-Extensions"))
+			if err != nil {
+				return nil, err
+			}
+			if s.order.Deflate = answer != ""; s.order.Deflate {
 				h.Set("Sec-WebSocket-Extensions", answer)
 			}
-			s.order.Deflate = ok
 			return &http.Response{StatusCode: 101, Header: h, Body: far}, nil
 		})}})
 	return c, err

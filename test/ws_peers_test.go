@@ -124,7 +124,7 @@ func wsGateway(t *testing.T, s *stage) (port, secure int, said map[string]*outpu
 		fmt.Fprintf(&bindings, "    exit: echo\n")
 		for name, to := range ports {
 			at := kind + "_" + name
-			fmt.Fprintf(&bindings, "  %s: { type: ws, kind: client, options: { compression: %s, defaults: { authority: \"127.0.0.1:%d\", scheme: http } }, exit: %s_http }\n", at, compression, to, at)
+			fmt.Fprintf(&bindings, "  %s: { type: ws, kind: client, options: { compression: %s }, exit: %s_http }\n", at, compression, at)
 			fmt.Fprintf(&bindings, "  %s_http: { type: http, kind: client, options: { versions: [ http/1.1 ] }, exit: %s_tcp }\n", at, at)
 			fmt.Fprintf(&bindings, "  %s_tcp: { type: tcp, kind: client, options: { host: 127.0.0.1, port: %d } }\n", at, to)
 		}

@@ -79,13 +79,19 @@ func (p *page) look(now time.Time) *view {
 
 // rowOf makes a row of a record, in whose path that namespace goes without saying.
 func rowOf(r *telemetry.Record, namespace string) row {
-	for i := range r.Path {
-		r.Path[i].Binding = strings.TrimPrefix(r.Path[i].Binding, namespace+":")
+	bare := func(path []telemetry.Step) {
+		for i := range path {
+			path[i].Binding = strings.TrimPrefix(path[i].Binding, namespace+":")
+		}
+	}
+	bare(r.Path)
+	for _, w := range r.Ways {
+		bare(w.Path)
 	}
 	x := row{
 		ID: r.ID, Source: address(r.Source), Target: r.Target, Received: size(float64(r.Received)), Sent: size(float64(r.Sent)),
 		Time: short(r.Duration), At: r.Start.Local().Format("15:04:05.000"), Who: r.Identity, By: string(r.By), Reason: r.Reason, Err: r.Err,
-		Path: r.PathText(), What: "connection",
+		Path: strings.Join(r.PathLines(), "; "), What: "connection",
 		Bad: r.Reason != "" && r.Reason != "fin" && r.Reason != "drain",
 	}
 	if x.Who == "" {

@@ -20,5 +20,6 @@
 //
 // Streams of events go one way. Those who ask for the same, by scheme, authority and path, share one stream to the exit, a
 // topic, which ends with the last of them. Who resumes after an event that was told not long ago, within 256 KiB (the limit
-// Queue), gets what it has missed from the topic; after another one, it has a stream of its own.
+// Queue), gets what it has missed from the topic; after another one, it has a stream of its own. Who comes later is told at first in
+// which time to come back, if the topic was (retry).
 package fan

@@ -92,6 +92,7 @@ func (f *eventsFan) join(m *listener, r *sse.Request) (t *topic, isNew, ok bool)
 	t = f.topics[at]
 	if t == nil {
 		t = &topic{fan: f, at: at, asked: *r, ready: make(chan struct{}), queues: queues[events]{}}
+		t.asked.Trail = nil // it is nobody's own
 		t.before.id, t.before.ok = r.LastID, r.Resumes && r.LastID != ""
 		f.topics[at] = t
 		isNew = true
@@ -111,6 +112,7 @@ type topic struct {
 	opened sse.Events
 	over   error // how it has ended; nil: not yet
 	queues queues[events]
+	retry  events   // the time to come back in that was told last, for who comes later; no batch: none was
 	past   []events // what has come last, for who resumes
 	size   int      // of that
 	before struct { // what came before it
@@ -123,14 +125,18 @@ type topic struct {
 func (t *topic) join(m *listener, r *sse.Request) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var missed []events
 	if r.Resumes && r.LastID != "" {
-		missed, ok := t.since(r.LastID)
-		if !ok {
+		var ok bool
+		if missed, ok = t.since(r.LastID); !ok {
 			return false
 		}
-		for _, e := range missed {
-			m.offer(e)
-		}
+	}
+	if t.retry.Batch != nil { // before what may say otherwise
+		m.offer(t.retry)
+	}
+	for _, e := range missed {
+		m.offer(e)
 	}
 	t.queues[&m.queue] = struct{}{}
 	return true
@@ -153,8 +159,13 @@ func (t *topic) since(id string) (missed []events, ok bool) {
 	return t.past, t.before.ok && t.before.id == id
 }
 
-// remember keeps a batch for who resumes, and forgets what is too much.
+// remember keeps a batch for who resumes, and forgets what is too much. The time to come back in is not forgotten.
 func (t *topic) remember(e events) {
+	for i := range e.Events {
+		if retry := e.Events[i].Retry; retry > 0 {
+			t.retry = events{sse.NewBatch(sse.Event{Retry: retry})}
+		}
+	}
 	t.past = append(t.past, e)
 	t.size += e.size()
 	for t.size > int(t.fan.b.Limits().Queue) {

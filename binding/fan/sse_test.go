@@ -13,6 +13,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/sse"
 	"gozilla/stream/sse/ssetest"
+	"gozilla/stream/web"
 	"gozilla/telemetry"
 )
 
@@ -26,11 +27,14 @@ func TestEventsConformance(t *testing.T) {
 	})
 }
 
+// trail is what is said of the way of whoever listens.
+var trail = web.Fields("via", "1.1 a")
+
 // listen opens a stream, after an event if its id is not "".
 func (f *fake) listen(t *testing.T, path, after string) sse.Events {
 	t.Helper()
 	s := stream.Begin(stream.WithHost(context.Background(), f.host), &stream.Node{Name: "client"})
-	e, err := f.topics.OpenEvents(s, &sse.Request{Path: path, LastID: after, Resumes: after != ""})
+	e, err := f.topics.OpenEvents(s, &sse.Request{Path: path, LastID: after, Resumes: after != "", Trail: trail})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +216,71 @@ func TestEndOfATopic(t *testing.T) {
 				t.Errorf("it is refused by %v", err)
 			}
 			s.End(nil)
+		}
+	})
+}
+
+// TestRetryIsToldToAll is that who comes later is told the time to come back in that was told last, before what it has missed.
+func TestRetryIsToldToAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		f.host.Limits.Queue = 1 << 10
+		says := func(e sse.Events) string {
+			text := ""
+			for !strings.Contains(text, "data") {
+				b, err := e.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				text += string(b.Text())
+			}
+			return text
+		}
+		first := f.listen(t, "/a", "")
+		f.source.Emit(sse.Event{Retry: time.Second}, sse.Event{Retry: 4321 * time.Millisecond})
+		f.emit("1")
+		f.emit("2")
+		late, resumed := f.listen(t, "/a", ""), f.listen(t, "/a", "1")
+		f.emit("3")
+		for _, c := range []struct {
+			e    sse.Events
+			want string
+		}{
+			{first, "retry:1000\n\nretry:4321\n\nid:1\ndata:data of 1\n\n"},
+			{late, "retry:4321\n\nid:3\ndata:data of 3\n\n"},
+			{resumed, "retry:4321\n\nid:2\ndata:data of 2\n\n"},
+		} {
+			if got := says(c.e); got != c.want {
+				t.Errorf("got %q, not %q", got, c.want)
+			}
+		}
+		late.Close()
+		resumed.Close()
+		gets(t, first, "2", "3")
+		for i := range 100 { // which is more than is kept
+			f.emit(fmt.Sprint(100 + i))
+			gets(t, first, fmt.Sprint(100+i))
+		}
+		last := f.listen(t, "/a", "")
+		f.emit("200")
+		if got := says(last); !strings.HasPrefix(got, "retry:4321\n\nid:200\n") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestTrailOfTopics is that a topic is asked for on behalf of nobody, and a stream of one's own on behalf of oneself.
+func TestTrailOfTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.stop()
+		f.listen(t, "/a", "")
+		f.emit("1")
+		f.listen(t, "/a", "unknown")
+		all := f.source.Requests()
+		if len(all) != 2 || all[0].Trail != nil || len(all[1].Trail) != 1 {
+			t.Errorf("asked was %+v", all)
 		}
 	})
 }

@@ -43,6 +43,7 @@ func (f *messageFan) ServeSocket(ctx context.Context, r *ws.Request, x ws.Served
 	defer m.leaves()
 	defer m.follow(ctx)()
 	asked := *r
+	asked.Trail = nil // the group is nobody's own
 	o := f.join(m, func(s *stream.Scope) (line[message], error) { return f.open(s, &asked) })
 	if err := accept(x, r, o, m); err != nil {
 		f.leave(m)
@@ -152,7 +153,7 @@ type served struct {
 
 func (p *served) stop(err error) {
 	p.x.StopReceive()
-	if err != error(errLong) { // which it was told
+	if err != error(errLong) && p.scope.Err() == nil { // else it was told, or err is but what the end of its scope has led to
 		p.scope.Cancel(err)
 	}
 }

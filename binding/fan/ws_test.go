@@ -14,6 +14,7 @@ import (
 	"gozilla/internal/gwtest"
 	"gozilla/stream"
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 	"gozilla/wire/websocket"
 )
 
@@ -116,6 +117,26 @@ func TestLongMessage(t *testing.T) {
 	all[1].Gets("text unharmed")
 }
 
+// TestMembersAreClosed is members whose connections somebody closes: they are told so, whichever of what returns then is first.
+func TestMembersAreClosed(t *testing.T) {
+	g := gwtest.Start(t, reflects)
+	for i := range 40 {
+		s := gwtest.OpenSocket(t, g.Dial("north"), "/")
+		s.Text(".")
+		s.Gets("text .")
+		at := s.LocalAddr().(*net.TCPAddr).AddrPort()
+		g.Engine.Host().Scopes(func(c *stream.Scope) {
+			if c.Record().Source == at {
+				c.Cancel(&stream.Cut{By: telemetry.Gateway, Why: "closed by admin"})
+			}
+		})
+		s.Left(websocket.Policy)
+		if r := g.RecordOf(func(r *telemetry.Record) bool { return r.Source == at && r.WS.Code != 0 }); r.Reason != "closed by admin" || r.By != telemetry.Gateway {
+			t.Fatalf("%d: the record is %s", i, r.Text())
+		}
+	}
+}
+
 // TestGroupIsRefused is that members are refused in the words of HTTP if there is no group.
 func TestGroupIsRefused(t *testing.T) {
 	port := gwtest.ClosedPort(t)
@@ -172,6 +193,8 @@ func TestNobodyWaits(t *testing.T) {
 	gwtest.OpenSocket(t, g.Dial("north"), "/").Gets("text hello")
 	if r := <-served; r == nil {
 		t.Error("the group was not opened again")
+	} else if trace := r.Header.Get("Traceparent"); trace != "" {
+		t.Errorf("the group has the trace of a member, %s", trace)
 	}
 }
 

@@ -73,7 +73,7 @@ func (a *asked) ServeConn(ctx context.Context, c conn.Conn, about *stream.Info) 
 	return a.exit.ServeConn(ctx, c, about)
 }
 
-func (a *asked) check() {
+func (a *asked) check([]string) {
 	for _, alpn := range []string{"h2", "http/1.1", "x"} {
 		if by := conn.Declines(a.exit, alpn); by != nil {
 			a.b.Report.Warnf(a.at, "%s does not speak %s", by.Name, alpn)

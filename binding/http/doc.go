@@ -10,8 +10,8 @@
 // route counts that the session of the request may take and one of whose conditions holds. Where there is none, the
 // answer is 401 if a guard is named and the request has no credentials, 403 if the guard does not take those that it
 // has, and 404 else, also for who lacks a role. A route whose guards do not agree is passed over, so that a public one may
-// follow it. An exchange ends with the session that let it in; a POST of nothing but new credentials, with the content-type
-// application/x-challenge-response, extends that session, and is always answered by 204.
+// follow it. An exchange ends with its session, which its route need not ask for; a POST of nothing but new credentials,
+// with the content-type application/x-challenge-response, extends that session, and is always answered by 204.
 //
 // What conditions see is the request as it came, but for three things: the :scheme is that of the connection, whatever
 // the request says of itself; the :authority is in lower case and has a port, that of the scheme if none was said, while
@@ -75,8 +75,9 @@
 // # Different from zilla
 //
 //   - Every line of a header is kept, not the last one alone, trailers are passed on, and so are interim answers (1xx).
-//   - After an upgrade was asked for, what follows waits for the 101. A wish to go on in another version of HTTP (h2c) is
-//     taken or ignored, but not passed on, for what came then would pass by routes and guards.
+//   - After an upgrade was asked for, what follows waits for the 101, so that a server of HTTP/2 which has refused to look at it
+//     can be asked again. A wish to go on in another version of HTTP (h2c) is taken or ignored, but not passed on, for what
+//     came then would pass by routes and guards.
 //   - All patterns of credentials are tried, not the first one alone; a Basic password may have spaces, and the name of a
 //     scheme any case. An answer 401 says by www-authenticate what is wanted.
 //   - What a route captures for one request is never that of another one. In a pattern all is literal but * and {name}. A

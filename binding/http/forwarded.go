@@ -35,10 +35,9 @@ func (f *forwarding) trusts(about *stream.Info) bool {
 // apply makes the headers say whom the request comes from.
 func (f *forwarding) apply(r *web.Request) {
 	if !f.trusts(r.About) {
-		r.Header = slices.DeleteFunc(r.Header, func(h web.Field) bool {
-			return h.Name == "forwarded" || strings.HasPrefix(h.Name, "x-forwarded-")
-		})
+		r.Header = slices.DeleteFunc(r.Header, func(h web.Field) bool { return web.IsForwarded(h.Name) })
 	}
+	r.Vouched = true
 	var from netip.Addr
 	var port uint16
 	if r.About != nil {

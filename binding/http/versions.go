@@ -82,7 +82,7 @@ func (v versions) vain(offers []conn.Offer) []conn.Offer {
 }
 
 // check warns of offers that are made in vain. Servers that agree on nothing can be talked to all the same.
-func (c *client) check() {
+func (c *client) check([]string) {
 	b := c.pool.b
 	var told []*stream.Node
 	for _, way := range c.routes.All() {

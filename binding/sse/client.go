@@ -55,6 +55,7 @@ func asks(r *sse.Request) *web.Request {
 	if r.Resumes {
 		q.Header.Add("last-event-id", r.LastID)
 	}
+	q.Header = append(q.Header, r.Trail...)
 	return q
 }
 

@@ -102,8 +102,21 @@ type Pattern string
 // Words says what a pattern is.
 func (Pattern) Words() string { return "a path in which * stands for any run of characters" }
 
-// Check makes the condition ready.
-func (w *When) Check(*config.Report) { w.path, w.any = compile(string(w.Path), "*"), w.Path == "" }
+// Check makes the condition ready, and tells of one that cannot hold.
+func (w *When) Check(r *config.Report) {
+	w.path, w.any = compile(string(w.Path), "*"), w.Path == ""
+	path, _, queried := strings.Cut(string(w.Path), "?")
+	rooted := "/" + strings.TrimPrefix(path, "/")
+	if strings.HasPrefix(path, "*") {
+		rooted = path
+	}
+	switch {
+	case queried:
+		r.Warnf(r.At(&w.Path), "this never holds: a path is compared without its query").Hintf("write %s", rooted)
+	case !w.any && path != rooted:
+		r.Warnf(r.At(&w.Path), "this never holds: a path begins with /").Hintf("write %s", rooted)
+	}
+}
 
 // Apart is how a condition is taken apart, to tell which of its keys do not hold: there is one.
 func (w *When) Apart() []config.Part[When] {

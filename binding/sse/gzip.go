@@ -3,6 +3,8 @@ package sse
 import (
 	"encoding/binary"
 	"hash/crc32"
+
+	"gozilla/stream/sse"
 )
 
 // zipper makes one stream of gzip (RFC 1952) of blocks that are shared with others: only what stands around them is its
@@ -31,17 +33,10 @@ func (z *zipper) add(text []byte) {
 	z.length += uint32(len(text))
 }
 
-// store appends a text as blocks that are not compressed (RFC 1951, section 3.2.4), as is right for a short one.
+// store appends a text as blocks that are not compressed.
 func (z *zipper) store(dst, text []byte) []byte {
 	z.add(text)
-	for len(text) > 0 {
-		n := min(len(text), 1<<16-1)
-		dst = append(dst, 0)
-		dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
-		dst = binary.LittleEndian.AppendUint16(dst, ^uint16(n))
-		dst, text = append(dst, text[:n]...), text[n:]
-	}
-	return dst
+	return sse.AppendStored(dst, text)
 }
 
 // end appends the last block, an empty one, and what the text came to.

@@ -24,7 +24,7 @@ func requestOf(r *web.Request, x web.Served) (*sse.Request, error) {
 		return nil, &web.Error{Status: 405, Header: web.Fields("allow", "GET, HEAD"), Err: stream.Refuse(stream.Invalid, "events are asked for by GET, not by %s", r.Method)}
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
-	q := &sse.Request{Scheme: r.Scheme, Authority: r.Authority, Path: path, About: r.About}
+	q := &sse.Request{Scheme: r.Scheme, Authority: r.Authority, Path: path, Trail: r.Trail(), About: r.About}
 	if q.Resumes = r.Header.Has("last-event-id"); q.Resumes {
 		q.LastID = r.Header.Get("last-event-id")
 	} else if value, ok := parameter(query, "lastEventId"); ok {

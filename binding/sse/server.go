@@ -11,6 +11,7 @@ import (
 	"gozilla/stream"
 	"gozilla/stream/sse"
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 )
 
 type server struct {
@@ -112,7 +113,8 @@ func (s *server) content(path string) model.Coder {
 // send sends events until there are no more, or the client is gone. When the gateway leaves, or the way to the events is
 // taken from it, it ends the stream in order, so that the client comes back for what follows.
 func (s *server) send(ctx context.Context, w *writer, events sse.Events, content model.Coder) error {
-	defer stream.From(ctx).OnLeave(events.Stop)()
+	scope := stream.From(ctx)
+	defer scope.OnLeave(events.Stop)()
 	defer w.note()
 	defer w.close()
 	if err := w.begin(s.retry.duration(), events.Stop); err != nil {
@@ -122,7 +124,11 @@ func (s *server) send(ctx context.Context, w *writer, events sse.Events, content
 	for {
 		b, err := events.Next()
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, sse.ErrStopped):
+		case errors.Is(err, io.EOF):
+			scope.Closes(telemetry.Server, "fin")
+			return w.end()
+		case errors.Is(err, sse.ErrStopped):
+			scope.Closes(telemetry.Gateway, "drain")
 			return w.end()
 		case err != nil:
 			return err

@@ -257,6 +257,9 @@ func TestLeave(t *testing.T) {
 	if n, err := y.Read(make([]byte, 1)); n > 0 || err != io.EOF {
 		t.Errorf("it ends with %v", err)
 	}
+	if r := scope.Record(); r.By != telemetry.Gateway || r.Reason != "drain" {
+		t.Errorf("the record is %s", r.Text())
+	}
 	if _, err := get(t, scope).Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("who comes late sees %v", err)
 	}
@@ -298,7 +301,7 @@ bindings:
 		t.Errorf("the record is %s", r.Text())
 	}
 	fake.End()
-	if r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/quick" }); r.Reason != "fin" || r.SSE.Events != pieces {
+	if r := g.RecordOf(func(r *telemetry.Record) bool { return r.HTTP.Path == "/quick" }); r.By != telemetry.Server || r.Reason != "fin" || r.SSE.Events != pieces {
 		t.Errorf("the record is %s", r.Text())
 	}
 	quick.CloseWrite()

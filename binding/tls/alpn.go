@@ -57,7 +57,7 @@ func takes(when []When, authority, alpn string, port uint16) bool {
 }
 
 // check warns of protocols that are agreed on to be ended by everybody to whom they may lead.
-func (s *server) check() {
+func (s *server) check([]string) {
 	for _, alpn := range s.options.ALPN {
 		if by := s.declined(alpn); by != nil {
 			name := by.String()

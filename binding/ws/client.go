@@ -20,11 +20,16 @@ type client struct {
 	b        *binding.Builder
 	routes   *binding.Routes[When, config.None, web.Port]
 	defaults Defaults
+	at       config.Pos // of the authority among the defaults
 	deflate  bool
 }
 
 func newClient(b *binding.Builder, c *Client) (*client, error) {
-	return &client{b, binding.RoutesOf(b, &c.Routed, web.Protocol), c.Options.Defaults, c.Options.Compression == PerMessageDeflate}, nil
+	defaults := &c.Options.Defaults
+	return &client{
+		b: b, routes: binding.RoutesOf(b, &c.Routed, web.Protocol),
+		defaults: *defaults, at: b.Report.At(&defaults.Authority), deflate: c.Options.Compression == PerMessageDeflate,
+	}, nil
 }
 
 func (c *client) ws() ws.Port { return ws.Dialing(c) }
@@ -37,11 +42,12 @@ func (c *client) OpenSocket(ctx context.Context, r *ws.Request) (ws.Opened, erro
 	}
 	y := &opened{b: c.b, asked: c.request(asked), key: web.NewKey()}
 	y.asked.Header.Set("sec-websocket-key", y.key)
+	y.asked.Header = append(y.asked.Header, asked.Trail...)
 	x, err := way.OpenExchange(ctx, &y.asked)
 	if err != nil {
 		return nil, err
 	}
-	deflate, err := y.agree(x, asked, c.deflate)
+	deflate, err := y.agree(stream.From(ctx), x, asked, c.deflate)
 	if err != nil {
 		x.Close()
 		return nil, err
@@ -55,9 +61,9 @@ func (c *client) OpenSocket(ctx context.Context, r *ws.Request) (ws.Opened, erro
 func (c *client) choose(ctx context.Context, r *ws.Request) (web.Port, *ws.Request, error) {
 	asked := *r
 	d := &c.defaults
-	asked.Scheme = cmp.Or(string(d.Scheme), asked.Scheme)
-	asked.Authority = cmp.Or(string(d.Authority), asked.Authority)
-	asked.Path = cmp.Or(string(d.Path), asked.Path)
+	asked.Scheme = cmp.Or(asked.Scheme, string(d.Scheme))
+	asked.Authority = cmp.Or(asked.Authority, string(d.Authority))
+	asked.Path = cmp.Or(asked.Path, string(d.Path))
 	if len(asked.Protocols) == 0 && d.Protocol != "" {
 		asked.Protocols = []string{string(d.Protocol)}
 	}
@@ -71,14 +77,19 @@ func (c *client) choose(ctx context.Context, r *ws.Request) (web.Port, *ws.Reque
 
 // request is what an http client is asked for (RFC 6455, section 4.1).
 func (c *client) request(r *ws.Request) web.Request {
-	h := web.Fields("sec-websocket-version", version)
-	if len(r.Protocols) > 0 {
-		h.Add("sec-websocket-protocol", strings.Join(r.Protocols, ", "))
-	}
+	h := append(web.Fields("sec-websocket-version", version), protocols(r)...)
 	if c.deflate {
 		h.Add("sec-websocket-extensions", websocket.OfferDeflate)
 	}
 	return web.Request{Method: "GET", Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, Protocol: "websocket", Header: h, About: r.About}
+}
+
+// protocols are the line that offers them, if there are any.
+func protocols(r *ws.Request) web.Header {
+	if len(r.Protocols) == 0 {
+		return nil
+	}
+	return web.Fields("sec-websocket-protocol", strings.Join(r.Protocols, ", "))
 }
 
 // opened is a socket that was sought.
@@ -95,7 +106,7 @@ type opened struct {
 var _ ws.Opened = (*opened)(nil)
 
 // agree waits for what the server says to the handshake.
-func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates bool, err error) {
+func (y *opened) agree(s *stream.Scope, x web.Opened, asked *ws.Request, deflate bool) (deflates bool, err error) {
 	if err := x.Flush(); err != nil {
 		return false, err
 	}
@@ -105,6 +116,7 @@ func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates 
 	}
 	h := resp.Header
 	broken := func(what string) (bool, error) {
+		y.rejects(s, what)
 		return false, &web.Error{Status: 502, Err: stream.Refuse(stream.Unavailable, "the server has broken the rules of WebSocket: %s", what)}
 	}
 	if resp.Status != 101 {
@@ -128,6 +140,11 @@ func (y *opened) agree(x web.Opened, asked *ws.Request, deflate bool) (deflates 
 		return broken(err.Error())
 	}
 	return deflates, nil
+}
+
+// rejects tells of a server that has broken the rules.
+func (y *opened) rejects(s *stream.Scope, what string) {
+	y.b.Warn(s, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%s).", what)
 }
 
 func offered(r *ws.Request, protocol string) bool {
@@ -155,22 +172,44 @@ func refusal(r *web.Response) error {
 // Protocol is part of ws.Opened.
 func (y *opened) Protocol() string { return y.protocol }
 
+// SendClose is part of ws.Socket. Where there is no ws server in front whose client has taken leave, as for bytes and for the
+// group of a fan, the record knows who has ended the stream: that one takes leave, before the server can answer.
+func (y *opened) SendClose(code websocket.Code, reason string) error {
+	by := y.scope.Record().By
+	first := by != "" && by != telemetry.Server && y.ends(by, code, reason)
+	err := y.sending.SendClose(code, reason)
+	if err != nil && first {
+		y.unsaid()
+	}
+	return err
+}
+
 // Close is part of ws.Opened. A server that knows nothing of an end yet is told.
 func (y *opened) Close() error {
 	y.closing.Do(func() {
+		ended := false
 		switch fault := (*websocket.Fault)(nil); {
 		case errors.As(y.receiving.err, &fault):
-			y.b.Warn(y.scope, "binding.ws.server.rejected", "A server has broken the rules of WebSocket (%v).", fault)
-			y.drain(endPatience)
+			y.rejects(y.scope, fault.Error())
+			ended = y.drain(endPatience)
 		case y.closed() == nil:
 			y.tryClose(websocket.GoingAway)
 		default: // an answer is due (RFC 6455, section 5.5.1), should nobody have given one
 			y.tryClose(y.closed().Code)
-			y.drain(endPatience)
+			ended = y.drain(endPatience)
 		}
-		y.x.StopRead()
+		if !ended {
+			y.x.StopRead()
+		}
 		y.x.Close()
 		y.end()
+		y.note()
 	})
 	return nil
+}
+
+// note adds to the record what has moved. A ws server in front knows better what its client has got, and comes later.
+func (y *opened) note() {
+	came, went := y.counts()
+	y.scope.SetRecord(func(r *telemetry.Record) { r.WS.Received, r.WS.Sent = went, came })
 }

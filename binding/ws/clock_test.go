@@ -3,6 +3,7 @@ package ws_test
 import (
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,6 +98,37 @@ func TestKeepAliveOfWhoIsNotRead(t *testing.T) {
 	})
 }
 
+// TestKeepAliveOfWhoReadsSlowly is a peer that comes to read a ping only after all that was sent before: as long as it reads, it
+// is not silent.
+func TestKeepAliveOfWhoReadsSlowly(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		const most = 2 << 20
+		p, _ := r.client(func(_ *ws.Request, x ws.Served) error {
+			var listens sync.WaitGroup
+			listens.Go(func() { x.Receive() })
+			defer listens.Wait()
+			defer x.StopReceive()
+			p := ws.Piece{Kind: ws.Binary, Last: true, Data: make([]byte, 64<<10)}
+			for range most / len(p.Data) {
+				if err := x.Send(p); err != nil {
+					return err
+				}
+			}
+			return x.SendClose(3000, "")
+		})
+		p.shaken()
+		began := time.Now()
+		for b := make([]byte, 64<<10); time.Since(began) < 4*r.g.Host.Limits.Ping; time.Sleep(r.g.Host.Limits.Body / 3) {
+			if _, err := io.ReadFull(p.rw, b); err != nil {
+				t.Fatal(err, time.Since(began))
+			}
+		}
+		if n, err := io.Copy(io.Discard, p.rw); n < most/2 {
+			t.Error(n, err)
+		}
+	})
+}
+
 // TestNoGoodbye is a peer that does not answer a goodbye.
 func TestNoGoodbye(t *testing.T) {
 	inBubble(t, func(r *rig) {
@@ -160,6 +192,31 @@ func TestGoodbyeIsAnswered(t *testing.T) {
 		p.leaves(3001)
 		<-closed
 	})
+}
+
+// TestMemberGoes is a member of a fan that is silent, or goes without a goodbye: it is told nothing, as elsewhere, and nobody has
+// taken leave.
+func TestMemberGoes(t *testing.T) {
+	for reason, goes := range map[string]func(p *peer){
+		"silent":    func(p *peer) { p.wants(int(ping), "") },
+		"truncated": func(p *peer) { p.finish() },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p, _ := r.clientOf("test:group")
+				p.shaken()
+				p.say(0, frame{op: text, data: "hello"})
+				p.wants(int(text), "hello")
+				goes(p)
+				if m, err := p.next(); err == nil {
+					t.Errorf("then there is %v", m)
+				}
+				if rec := r.ended(telemetry.Client, reason); rec.WS.By != "" || rec.WS.Code != 0 {
+					t.Errorf("%+v", rec.WS)
+				}
+			})
+		})
+	}
 }
 
 // TestSlowReader is a peer that does not read.

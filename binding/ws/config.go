@@ -2,6 +2,7 @@ package ws
 
 import (
 	"slices"
+	"strings"
 
 	"gozilla/binding"
 	"gozilla/config"
@@ -34,19 +35,20 @@ type Client struct {
 
 // ClientOptions are those of a ws client.
 type ClientOptions struct {
-	// What to ask for where who opens a socket does not say.
+	// What to ask for where who opens a socket does not say: for bytes all of it, for a WebSocket that a ws server has taken
+	// the protocol, if its client offers none. What that client says counts before it; overrides of an http client change it.
 	Defaults Defaults
 	// How messages may be compressed, for servers that take it; none if nothing is said.
 	Compression Compression `config:"compression,extension"`
 }
 
-// Defaults is what a client asks for if nobody says otherwise, as bytes and the groups of a fan do not.
+// Defaults is what a client asks for if nobody says otherwise, as bytes do not.
 type Defaults struct {
 	// The protocol to speak, which is offered as sec-websocket-protocol.
 	Protocol Subprotocol
 	// http or https.
 	Scheme Scheme
-	// The server, with its port unless that is the usual one.
+	// The server, with its port unless that is the usual one. It has to be said where bytes come.
 	Authority Authority
 	// The path, with its query.
 	Path Path
@@ -120,6 +122,25 @@ type When struct {
 	Authority config.Wildcard
 	// The path, with its query.
 	Path config.Wildcard
+}
+
+// Check tells of conditions that cannot hold.
+func (w *When) Check(r *config.Report) {
+	if w.Protocol != "" && !http1.IsToken(string(w.Protocol)) {
+		r.Warnf(r.At(&w.Protocol), "this never holds: a protocol is one word such as mqtt").Hintf("for each of several, write a condition of its own")
+	}
+	if schemes := Scheme("").Values(); w.Scheme != "" && !slices.ContainsFunc(schemes, w.Scheme.Match) {
+		note := r.Warnf(r.At(&w.Scheme), "this never holds: the scheme is that of the request, %s", strings.Join(schemes, " or "))
+		switch strings.ToLower(string(w.Scheme)) {
+		case "ws", "http":
+			note.Hintf("write http")
+		case "wss", "https":
+			note.Hintf("write https")
+		}
+	}
+	if w.Path != "" && w.Path[0] != '/' && w.Path[0] != '*' {
+		r.Warnf(r.At(&w.Path), "this never holds: a path begins with /").Hintf("write /%s", w.Path)
+	}
 }
 
 // holds reports whether the condition holds for a socket that somebody asks for.

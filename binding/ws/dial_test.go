@@ -1,9 +1,12 @@
 package ws_test
 
 import (
+	"errors"
 	"testing"
 
+	wsbinding "gozilla/binding/ws"
 	"gozilla/internal/gwtest"
+	"gozilla/stream"
 	"gozilla/stream/conn"
 	"gozilla/telemetry"
 )
@@ -13,8 +16,6 @@ const bytesFrom = `name: test
 bindings:
   north: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: ws }
   ws: { type: ws, kind: client, options: { defaults: { protocol: x, authority: a.example, path: /bytes } }, exit: http }
-  nowhere: { type: tcp, kind: server, options: { host: 127.0.0.1, port: 0 }, exit: lost }
-  lost: { type: ws, kind: client, exit: http }
   http: { type: http, kind: client, options: { versions: [ http/1.1 ] }, exit: south }
   south: { type: tcp, kind: client, options: { host: 127.0.0.1, port: "${{env.BACK}}" } }
 `
@@ -28,6 +29,7 @@ func TestDial(t *testing.T) {
 		end   func(near conn.Conn, far *peer)
 		by    telemetry.Side
 		whole bool
+		ws    telemetry.WS
 	}{
 		{"the client ends", func(near conn.Conn, far *peer) {
 			near.CloseWrite()
@@ -35,26 +37,26 @@ func TestDial(t *testing.T) {
 			far.say(0, frame{op: binary, data: "last"}, frame{op: bye, data: closing(1000, "")})
 			gwtest.Receive(far.t, near, "last")
 			gwtest.Sees(far.t, near, "fin")
-		}, telemetry.Client, true},
+		}, telemetry.Client, true, telemetry.WS{Received: 1, Sent: 3, By: telemetry.Client, Code: 1000}},
 		{"the server ends", func(near conn.Conn, far *peer) {
 			far.say(0, frame{op: bye, data: closing(1001, "")})
 			gwtest.Sees(far.t, near, "fin")
 			near.Close()
 			far.leaves(1001)
-		}, telemetry.Server, true},
+		}, telemetry.Server, true, telemetry.WS{Received: 1, Sent: 2, By: telemetry.Server, Code: 1001}},
 		{"the client aborts", func(near conn.Conn, far *peer) {
 			conn.Abort(near)
 			far.leaves(1011)
-		}, telemetry.Client, false},
+		}, telemetry.Client, false, telemetry.WS{Received: 1, Sent: 2}},
 		{"the server aborts", func(near conn.Conn, far *peer) {
 			conn.Abort(far.rw.(tcpEnd).Conn)
 			gwtest.Sees(far.t, near, "rst")
-		}, telemetry.Server, false},
+		}, telemetry.Server, false, telemetry.WS{Received: 1, Sent: 2}},
 		{"the server breaks the rules", func(near conn.Conn, far *peer) {
 			far.say(0, frame{op: 3})
 			far.leaves(1002)
 			gwtest.Sees(far.t, near, "rst")
-		}, telemetry.Server, false},
+		}, telemetry.Server, false, telemetry.WS{Received: 1, Sent: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			near := g.Dial("north")
@@ -68,7 +70,7 @@ func TestDial(t *testing.T) {
 			gwtest.Receive(t, near, "answer")
 			c.end(near, far)
 			rec := g.RecordOf(func(r *telemetry.Record) bool { return len(r.Path) > 1 && r.Path[1].Binding == "test:ws" })
-			if rec.By != c.by || (rec.Reason == "fin") != c.whole {
+			if rec.By != c.by || (rec.Reason == "fin") != c.whole || rec.WS != c.ws {
 				t.Errorf("%v", rec.Text())
 			}
 		})
@@ -81,8 +83,15 @@ func TestDial(t *testing.T) {
 		gwtest.Send(t, far, "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 		gwtest.Sees(t, near, "rst")
 	})
-	t.Run("no server", func(t *testing.T) {
-		near := g.Dial("nowhere")
-		gwtest.Sees(t, near, "rst")
+}
+
+// TestDialNowhere is a client that is asked to carry bytes, and does not know where.
+func TestDialNowhere(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		client, _ := wsbinding.Clients.Load("test:client")
+		refused := (*stream.Refused)(nil)
+		if _, _, err := client.(conn.Dialer).DialConn(t.Context(), &stream.Info{}); !errors.As(err, &refused) || refused.Reason != stream.Invalid {
+			t.Error(err)
+		}
 	})
 }

@@ -13,6 +13,7 @@
 //   - The code and the reason of a goodbye are passed on, and a peer that goes without one is an abort.
 //   - Where a message ends is kept.
 //   - A handshake that is wrong is 400 or 426, not 404, and a client compares the header upgrade without case.
+//   - The protocol of a client's defaults is offered for sockets whose client offers none, too.
 //   - Sockets may come and go by HTTP/2. There is permessage-deflate.
 //   - A silent peer is asked whether it is there, and there are limits to messages and to the time that everything may take.
 package ws

@@ -28,6 +28,12 @@ type tunnel struct {
 // opensH2 is a client of a gateway, over HTTP/2.
 func opensH2(t testing.TB, g *gwtest.Gateway, path string, deflate bool) *peer {
 	t.Helper()
+	return asksH2(t, g, "websocket", path, deflate)
+}
+
+// asksH2 is opensH2 by that name of the protocol.
+func asksH2(t testing.TB, g *gwtest.Gateway, protocol, path string, deflate bool) *peer {
+	t.Helper()
 	c := &tunnel{Conn: g.Dial("north"), status: make(chan string, 1), over: make(chan struct{}), conn: 65535, stream: 65535}
 	c.changed.L = &c.mu
 	c.SetDeadline(time.Now().Add(gwtest.Patience))
@@ -38,7 +44,7 @@ func opensH2(t testing.TB, g *gwtest.Gateway, path string, deflate bool) *peer {
 	b = wire.AppendWindow(b, 0, 1<<30)
 	at := len(b)
 	b = wire.BeginBlock(b)
-	fields := []string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "http", ":authority", "a", ":path", path, "sec-websocket-version", "13"}
+	fields := []string{":method", "CONNECT", ":protocol", protocol, ":scheme", "http", ":authority", "a", ":path", path, "sec-websocket-version", "13"}
 	if deflate {
 		fields = append(fields, "sec-websocket-extensions", "permessage-deflate")
 	}

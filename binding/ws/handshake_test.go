@@ -81,6 +81,11 @@ func TestHandshake(t *testing.T) {
 		{"an empty protocol", "Origin: http://a", "Sec-WebSocket-Protocol: ,", 101, "Sec-WebSocket-Protocol", ""},
 		{"an extension", "Origin: http://a", "Sec-WebSocket-Extensions: permessage-deflate", 101, "Sec-WebSocket-Extensions", ""},
 		{"an extension nobody knows", "Origin: http://a", "Sec-WebSocket-Extensions: x-zip; level=9", 101, "Sec-WebSocket-Extensions", ""},
+		{"extensions nobody knows, with empty ones", "Origin: http://a", "Sec-WebSocket-Extensions: , x-zip;a=\"b\" ; c ,, y,", 101, "Sec-WebSocket-Extensions", ""},
+		{"empty extensions", "Origin: http://a", "Sec-WebSocket-Extensions:", 101, "Sec-WebSocket-Extensions", ""},
+		{"extensions that are none", "Origin: http://a", "Sec-WebSocket-Extensions: ;;;", 400, "", ""},
+		{"an extension without an end", "Origin: http://a", "Sec-WebSocket-Extensions: permessage-deflate;", 400, "", ""},
+		{"extensions that are none on a second line", "Origin: http://a", "Sec-WebSocket-Extensions: x-zip\r\nSec-WebSocket-Extensions: a b", 400, "", ""},
 		{"no route", "GET /", "GET /nowhere", 404, "", ""},
 		{"a server that cannot be reached", "GET /", "GET /gone", 503, "", ""},
 		{"a server that cannot be reached by a client", "GET /", "GET /far", 503, "", ""},
@@ -204,6 +209,7 @@ func TestHandshakeOfServers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := map[bool]string{false: "/plain", true: "/deflate"}[c.deflate]
+			told := len(g.Events("binding.ws.server.rejected"))
 			conn := g.Dial("north")
 			asks(t, conn, path, "Sec-WebSocket-Protocol: one, two")
 			far := back.Next()
@@ -224,6 +230,10 @@ func TestHandshakeOfServers(t *testing.T) {
 			if resp.StatusCode != c.status || (c.status == 401) != (resp.Header.Get("WWW-Authenticate") == "Bearer") || (c.status == 407) != (resp.Header.Get("Proxy-Authenticate") == "Basic") || (c.status == 429) != (resp.Header.Get("Retry-After") == "7") && c.status != 503 {
 				t.Errorf("%s, %q", resp.Status, resp.Header)
 			}
+			broken := c.status == 502 && (strings.Contains(c.name, "accept") || strings.Contains(c.name, "protocol") || strings.Contains(c.name, "extension"))
+			if all := g.Events("binding.ws.server.rejected"); (len(all) > told) != broken {
+				t.Errorf("there are these events: %v", all)
+			}
 			if want := map[bool]string{true: "two"}[strings.Contains(c.name, "was offered") && strings.Contains(c.name, "protocol")]; resp.Header.Get("Sec-WebSocket-Protocol") != want {
 				t.Errorf("the protocol is %q", resp.Header.Get("Sec-WebSocket-Protocol"))
 			}
@@ -231,7 +241,7 @@ func TestHandshakeOfServers(t *testing.T) {
 	}
 }
 
-// TestOffers is what clients offer of permessage-deflate, in one line or several, and what they get.
+// TestOffers is what clients offer of permessage-deflate, in one line or several, and what they get, or the status.
 func TestOffers(t *testing.T) {
 	g := gwtest.Start(t, echoing)
 	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -253,8 +263,9 @@ func TestOffers(t *testing.T) {
 		{"permessage-deflate; server_max_window_bits=10, permessage-deflate", agreed},
 		{"x-zip, permessage-deflate", agreed},
 		{"x-zip\npermessage-deflate; server_max_window_bits=9\npermessage-deflate; client_max_window_bits", agreed},
-		{"permessage-deflate;", ""},
-		{"permessage-deflate x", ""},
+		{"permessage-deflate;", "400"},
+		{"permessage-deflate x", "400"},
+		{"permessage-deflate\n;;;", "400"},
 		{"x-webkit-deflate-frame", ""},
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
@@ -264,9 +275,18 @@ func TestOffers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := resp.Header.Get("Sec-WebSocket-Extensions"); resp.StatusCode != 101 || got != c.want {
+			if got := resp.Header.Get("Sec-WebSocket-Extensions"); (resp.StatusCode != 101 || got != c.want) && strconv.Itoa(resp.StatusCode) != c.want {
 				t.Errorf("%q: %s, %q", c.offers, resp.Status, got)
 			}
 		})
 	}
+}
+
+// TestNameOverHTTP2 is a client of HTTP/2 that writes the name of the protocol in letters of its own.
+func TestNameOverHTTP2(t *testing.T) {
+	p := asksH2(t, gwtest.Start(t, echoing), "WebSocket", "/", false)
+	p.say(0, frame{op: text, data: "hello"})
+	p.wants(int(text), "hello")
+	p.say(0, frame{op: bye, data: closing(1000, "")})
+	p.leaves(1000)
 }

@@ -86,6 +86,51 @@ func TestGoodbyeOfFans(t *testing.T) {
 	}
 }
 
+// TestGoodbyesOfGroups is the socket that the members of a fan share, which nobody has opened by a WebSocket of its own: what has
+// moved, and who has ended it.
+func TestGoodbyesOfGroups(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends func(g *gwtest.Gateway, p, far *peer)
+		want telemetry.WS
+		how  string
+	}{
+		"the server": {func(_ *gwtest.Gateway, p, far *peer) {
+			far.say(0, frame{op: bye, data: closing(4000, "enough")})
+			p.leaves(4000)
+			p.say(0, frame{op: bye, data: closing(4000, "")})
+			far.leaves(4000)
+		}, telemetry.WS{Received: 1, Sent: 2, By: telemetry.Server, Code: 4000, Reason: "enough"}, "fin"},
+		"the gateway": {func(g *gwtest.Gateway, p, far *peer) {
+			stopped := make(chan struct{})
+			go func() { g.Drain(t.Context()); close(stopped) }()
+			p.leaves(1001)
+			p.say(0, frame{op: bye, data: closing(1001, "")})
+			far.leaves(1000)
+			far.say(0, frame{op: bye, data: closing(1000, "")})
+			<-stopped
+		}, telemetry.WS{Received: 1, Sent: 2, By: telemetry.Gateway, Code: 1000}, "drain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			back := gwtest.Listen(t, "")
+			g := gwtest.Start(t, strings.Replace(leading, "exit: plain\n", "exit: fan\n  fan: { type: fan, kind: server, exit: plain }\n", 1), gwtest.Env("BACK", back.Port()))
+			conn := g.Dial("north")
+			asks(t, conn, "/")
+			far, _ := accepts(t, back.Next())
+			p := answered(t, conn)
+			p.say(0, frame{op: text, data: "hello"})
+			far.wants(int(text), "hello")
+			far.say(0, frame{op: text, data: "for"}, frame{op: text, data: "all"})
+			p.wants(int(text), "for")
+			p.wants(int(text), "all")
+			c.ends(g, p, far)
+			r := g.RecordOf(func(r *telemetry.Record) bool { return len(r.Path) > 0 && r.Path[0].Binding == "test:fan" })
+			if r.WS != c.want || r.By != c.want.By || r.Reason != c.how {
+				t.Errorf("%s; not %+v", r.Text(), c.want)
+			}
+		})
+	}
+}
+
 // TestSlowServer is a server that does not read: its client, which is not slow, is told that it was lost.
 func TestSlowServer(t *testing.T) {
 	back := gwtest.Listen(t, "")

@@ -64,6 +64,9 @@ func inBubble(t *testing.T, f func(r *rig), opts ...gwtest.Option) {
 bindings:
   server: { type: ws-of-tests, kind: server, exit: served }
   served: { type: hook, kind: server }
+  group: { type: ws-of-tests, kind: server, exit: fan }
+  fan: { type: fan, kind: server, exit: echo }
+  echo: { type: echo, kind: server }
   client: { type: ws-of-tests, kind: client, exit: asked }
   asked: { type: hook, kind: server }
 `, opts...)})
@@ -77,7 +80,14 @@ func echoes(_ *ws.Request, x ws.Served) error { return ws.Echo(x) }
 func (r *rig) client(f func(*ws.Request, ws.Served) error) (p *peer, scope *stream.Scope) {
 	r.Helper()
 	hooks.Store("test:served", f)
-	server, _ := wsbinding.Servers.Load("test:server")
+	r.Cleanup(r.g.AwaitIdle)
+	return r.clientOf("test:server")
+}
+
+// clientOf is a client of that server.
+func (r *rig) clientOf(name string) (p *peer, scope *stream.Scope) {
+	r.Helper()
+	server, _ := wsbinding.Servers.Load(name)
 	near, far := conn.Pipe()
 	node := &stream.Node{Name: "listener"}
 	scope = r.g.Host.Arrive(stream.WithHost(context.Background(), r.g.Host), node)
@@ -89,7 +99,7 @@ func (r *rig) client(f func(*ws.Request, ws.Served) error) (p *peer, scope *stre
 		}
 	})
 	conn.Start(scope, far, &stream.Info{}, conn.Serving(&h1.Server{Node: node, Handler: server.(web.Handler)}))
-	r.Cleanup(func() { near.Abort(); r.g.AwaitIdle() })
+	r.Cleanup(near.Abort)
 	io.WriteString(near, handshake("/"))
 	return newPeer(r, near, near.CloseWrite, true, false), scope
 }

@@ -156,7 +156,7 @@ func (o *sending) part(by telemetry.Side, code websocket.Code, reason string) er
 	o.frame(websocket.Header{Fin: true, Opcode: websocket.Close}, b)
 	if o.flush(); o.err != nil && o.first {
 		o.first = false
-		o.s.scope.SetRecord(func(r *telemetry.Record) { r.WS.By, r.WS.Code, r.WS.Reason = "", 0, "" })
+		o.s.unsaid()
 	}
 	return o.err
 }
@@ -168,6 +168,15 @@ func (o *sending) finish() bool {
 	}
 	defer o.mu.Unlock()
 	return o.left && o.err == nil && o.raw.End(nil) == nil
+}
+
+// waits reports whether somebody sends, and so may wait for the peer.
+func (o *sending) waits() bool {
+	if !o.mu.TryLock() {
+		return true
+	}
+	o.mu.Unlock()
+	return false
 }
 
 // control sends a control frame. It is held back until Flush.

@@ -45,12 +45,9 @@ func (y *served) Accept(protocol string) error {
 	if protocol != "" {
 		h.Add("sec-websocket-protocol", protocol)
 	}
-	deflates := false
-	if y.deflate {
-		var answer string
-		if answer, deflates = websocket.AcceptDeflate(y.h.extensions); deflates {
-			h.Add("sec-websocket-extensions", answer)
-		}
+	deflates := y.deflate && y.h.deflate != ""
+	if deflates {
+		h.Add("sec-websocket-extensions", y.h.deflate)
 	}
 	if y.failed = y.x.Respond(&web.Response{Status: 101, Protocol: "websocket", Header: h, Length: -1}); y.failed != nil {
 		return y.failed
@@ -133,7 +130,7 @@ func (y *served) finish(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-		if y.dismiss(err) == nil {
+		if !y.away() && y.dismiss(err) == nil {
 			err = &stream.Told{Err: err}
 		}
 		return err
@@ -173,6 +170,14 @@ func parting(h *stream.Host, err error) (websocket.Code, string) {
 		return websocket.Policy, cut.Why
 	}
 	return websocket.InternalError, ""
+}
+
+// away reports whether the client was given up, or has gone without a goodbye: no more is told then, and that is what its
+// scope was cancelled by perhaps.
+func (y *served) away() bool {
+	cut := (*stream.Cut)(nil)
+	gone := errors.As(y.receiving.err, &cut) && cut.By == telemetry.Client && !errors.As(cut, new(*websocket.Fault))
+	return gone || y.late.Load() != nil
 }
 
 // lost reports whether the client cannot be told anything.

@@ -54,8 +54,8 @@ func (s *server) choose(ctx context.Context, r *ws.Request) (ws.Port, error) {
 // handshake is what a client asks for.
 type handshake struct {
 	ws.Request
-	key        string
-	extensions string
+	key     string
+	deflate string // the answer to the extensions that it offers, "" if there is none among them that we know
 }
 
 // version is that of the protocol (RFC 6455, section 4.1).
@@ -66,7 +66,7 @@ func (h *handshake) read(r *web.Request) (err error) {
 	bad := func(status int, what string, fields ...string) error {
 		return &web.Error{Status: status, Header: web.Fields(fields...), Err: stream.Refuse(stream.Invalid, "%s", what)}
 	}
-	h.Request = ws.Request{Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, About: r.About}
+	h.Request = ws.Request{Scheme: r.Scheme, Authority: r.Authority, Path: r.Path, Trail: r.Trail(), About: r.About}
 	h.key = r.Header.Get("sec-websocket-key")
 	switch {
 	case !asksFor(r.Protocol):
@@ -89,7 +89,9 @@ func (h *handshake) read(r *web.Request) (err error) {
 	if h.Protocols, err = websocket.Protocols(all(r.Header, "sec-websocket-protocol")); err != nil {
 		return bad(400, err.Error())
 	}
-	h.extensions = all(r.Header, "sec-websocket-extensions")
+	if h.deflate, err = websocket.AcceptDeflate(all(r.Header, "sec-websocket-extensions")); err != nil {
+		return bad(400, err.Error())
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type socket struct {
 	bye   atomic.Int64 // when we have taken leave; 0: not yet
 	late  atomic.Pointer[stream.Cut]
 
-	sessions []stream.Session               // that let it in
+	sessions []stream.Session               // of its request
 	settles  atomic.Bool                    // somebody is about to pay what is owed
 	told     struct{ received, sent int64 } // messages that were counted
 
@@ -75,7 +76,9 @@ func (s *socket) stirs() {
 // look is what the sweeper does.
 func (s *socket) look(now time.Duration) {
 	s.tell()
-	if !s.receiving.waits.Load() { // who is not listened to cannot be said to be silent
+	// Who is not listened to cannot be said to be silent, nor one that is still to be sent what comes before a ping: if it takes
+	// nothing of that, the sending ends.
+	if !s.receiving.waits.Load() || s.sending.waits() {
 		s.stirs()
 	}
 	if s.bye.Load() == 0 && s.expires() {
@@ -137,7 +140,8 @@ func (s *socket) leave() {
 	s.leaves(telemetry.Gateway, code, reason)
 }
 
-// expires reports whether a session that let the socket in is about to end. It can be extended until then.
+// expires reports whether a session of the request is about to end, which ends the socket, as any exchange, whether a route
+// asks for it or not. It can be extended until then.
 func (s *socket) expires() bool {
 	for _, session := range s.sessions {
 		if at := session.Expires(); !at.IsZero() && time.Until(at) < expiryAhead {
@@ -192,6 +196,11 @@ func (s *socket) ends(by telemetry.Side, code websocket.Code, reason string) (fi
 	return first
 }
 
+// unsaid takes back what ends has noted: the goodbye has not gone out.
+func (s *socket) unsaid() {
+	s.scope.SetRecord(func(r *telemetry.Record) { r.WS.By, r.WS.Code, r.WS.Reason = "", 0, "" })
+}
+
 // blamed is an error of the exchange: who gives a server up that does not read says that of the server, since a client would be
 // told otherwise that it was slow itself.
 func (s *socket) blamed(err error) error {
@@ -226,17 +235,21 @@ func (s *socket) end() {
 	s.free()
 }
 
-// drain ends the connection, and waits until the peer has done so: what it still sends is of no use. Without that the
-// connection could be reset before the peer has read the goodbye.
-func (s *socket) drain(patience time.Duration) {
+// drain ends the connection, waits until the peer has done so, and reports whether it has: what it still sends is of no use.
+// Without that the connection could be reset before the peer has read the goodbye.
+func (s *socket) drain(patience time.Duration) (ended bool) {
 	raw := s.receiving.raw
 	late := time.AfterFunc(patience, raw.StopRead)
 	defer late.Stop()
 	b := buffers.Get().(*[muchSize]byte)
 	defer buffers.Put(b)
-	for ended := s.sending.finish(); ended; {
-		_, err := raw.Read(b[:])
-		ended = err == nil
+	if !s.sending.finish() {
+		return false
+	}
+	for {
+		if _, err := raw.Read(b[:]); err != nil {
+			return err == io.EOF
+		}
 	}
 }
 

@@ -345,7 +345,7 @@ func (t *Transport) unsent(err error) error {
 }
 
 // LingerMost is how many bytes Linger takes of a peer that it owes nothing.
-const LingerMost = 1 << 20
+const LingerMost = 16 << 20
 
 // Linger ends what is sent and drops what still comes, no more than most bytes of it; 0: all. It returns when the peer has ended
 // that, or has taken nothing of what it was sent for 2 s: closing a socket that has unread bytes, or gets some later, resets it

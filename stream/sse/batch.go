@@ -51,7 +51,8 @@ func (b *Batch) encode(timed bool) []byte {
 }
 
 // Deflated is blocks of deflate (RFC 1951) that stand for Text, or for Timed: they end at a byte, none is the last one, and
-// none looks back to what was before the batch, so that they fit into any stream of blocks.
+// none looks back to what was before the batch, so that they fit into any stream of blocks. What would not get shorter is not
+// compressed.
 func (b *Batch) Deflated(timed bool) []byte {
 	if timed {
 		return b.deflatedTimed.of(func() []byte { return deflate(b.Timed()) })

@@ -3,6 +3,7 @@ package sse
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"runtime"
 )
 
@@ -17,8 +18,36 @@ var compressors = func() chan *flate.Writer {
 	return c
 }()
 
-// deflate compresses text by itself. The flush makes it end at a byte.
+// deflate compresses text by itself, if that makes it shorter.
 func deflate(text []byte) []byte {
+	if b := compress(text); len(b) < storedSize(len(text)) {
+		return b
+	}
+	return AppendStored(make([]byte, 0, storedSize(len(text))), text)
+}
+
+const (
+	storedHead = 5         // bytes before the text of a block that is not compressed
+	storedMost = 1<<16 - 1 // bytes of text that one has
+)
+
+// storedSize is how long n bytes of text are in blocks that are not compressed.
+func storedSize(n int) int { return n + (n+storedMost-1)/storedMost*storedHead }
+
+// AppendStored appends text as blocks of deflate that are not compressed (RFC 1951, section 3.2.4), as is right for a short one.
+func AppendStored(dst, text []byte) []byte {
+	for len(text) > 0 {
+		n := min(len(text), storedMost)
+		dst = append(dst, 0)
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
+		dst = binary.LittleEndian.AppendUint16(dst, ^uint16(n))
+		dst, text = append(dst, text[:n]...), text[n:]
+	}
+	return dst
+}
+
+// compress makes blocks of text. The flush makes them end at a byte.
+func compress(text []byte) []byte {
 	w := <-compressors
 	defer func() { compressors <- w }()
 	var out bytes.Buffer

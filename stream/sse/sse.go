@@ -6,6 +6,7 @@ import (
 
 	"gozilla/stream"
 	"gozilla/wire/eventstream"
+	"gozilla/wire/http1"
 )
 
 // Request says which events are wanted. It is lent until OpenEvents returns, its strings are yours.
@@ -15,7 +16,10 @@ type Request struct {
 	// LastID is the id of the last event that is known; Resumes, that one is given, which may be "".
 	LastID  string
 	Resumes bool
-	About   *stream.Info // facts of the connection it came over; nil if it came over none
+	// Trail is lines for the header of a request by http that asks for the events: what the gateway says of the way that this
+	// one has come. It is yours.
+	Trail []http1.Field
+	About *stream.Info // facts of the connection it came over; nil if it came over none
 }
 
 // Event is one event.

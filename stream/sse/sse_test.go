@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,6 +130,26 @@ func TestBatch(t *testing.T) {
 	}
 	if id, ok := batches[1].Last(); id != "" || ok {
 		t.Errorf("there is the last id %q, %v", id, ok)
+	}
+}
+
+// TestDeflatedIsNotLonger has texts that get shorter, and others, which get no longer than the heads of blocks are.
+func TestDeflatedIsNotLonger(t *testing.T) {
+	random := make([]byte, 200_000)
+	rand.NewChaCha8([32]byte{}).Read(random)
+	hex := fmt.Sprintf("%x", random)
+	for _, n := range []int{1, 10, 15, 40, 107, 500, 70_000, 400_000} {
+		for name, data := range map[string]string{"hex": hex[:n], "again": strings.Repeat("again and ", n/10+1)[:n], "random": string(bytes.ReplaceAll(bytes.ReplaceAll(random[:n/2], []byte("\n"), nil), []byte("\r"), nil))} {
+			b := sse.NewBatch(ssetest.Data(data))
+			text, blocks := b.Text(), b.Deflated(false)
+			if most := len(text) + 5*(len(text)/(1<<16-1)+1); len(blocks) > most {
+				t.Errorf("%s: %d bytes have become %d", name, len(text), len(blocks))
+			}
+			got, err := io.ReadAll(flate.NewReader(bytes.NewReader(append(slices.Clone(blocks), 3, 0))))
+			if err != nil || !bytes.Equal(got, text) {
+				t.Errorf("%s: %d bytes have become %d others: %v", name, len(text), len(got), err)
+			}
+		}
 	}
 }
 

@@ -77,7 +77,10 @@ type Request struct {
 	// Continue is that the client waits for a 100 before it sends the body: expect. The engine of a server sends that at
 	// the handler's first Read, unless a head was sent.
 	Continue bool
-	About    *stream.Info // facts of the connection it came over; nil if it came over none
+	// Vouched is that what the header says of whom the request comes from is the word of the gateway, or of who it trusts:
+	// forwarded and x-forwarded-*. Else it is the client's.
+	Vouched bool
+	About   *stream.Info // facts of the connection it came over; nil if it came over none
 }
 
 // Get is Header.Get, and knows :method, :scheme, :authority, :path, upgrade and content-length besides: what conditions

@@ -11,8 +11,12 @@ import (
 	"gozilla/stream"
 )
 
-// continueWait is how long a client that asked for a 100 is kept waiting for the server's.
-const continueWait = time.Second
+// continueWait is how long a client that asked for a 100 is kept waiting for the server's. answerWait is how long an answer that was
+// begun may go on when the request turns out to be half of one.
+const (
+	continueWait = time.Second
+	answerWait   = time.Second
+)
 
 // Relay is the turn between an exchange that arrived and one that is sought. A body that is at hand goes up at once; for
 // another one there is a goroutine, which ends before Relay does.
@@ -48,12 +52,13 @@ func atHand(x Served) int64 {
 
 // relayBeside is Relay for a body that is yet to come.
 func relayBeside(ctx context.Context, r *Request, x Served, y Opened) error {
-	u := &upload{x: x, y: y, done: make(chan struct{}), proceed: make(chan struct{})}
+	u := &upload{x: x, y: y, done: make(chan struct{}), proceed: make(chan struct{}), answered: make(chan struct{})}
 	if !r.Continue {
 		u.goAhead()
 	}
 	go u.run(stream.From(ctx))
 	err := answer(ctx, r, x, y, u)
+	close(u.answered)
 	if err == nil {
 		u.over()
 		<-u.done // the server may go on to take the body; if it does not, that is noticed
@@ -78,6 +83,9 @@ type upload struct {
 	whole   atomic.Bool   // the response is, before that
 	done    chan struct{} // closed at the end
 	err     error
+
+	answers  atomic.Bool   // the server does, though it may not have the whole request
+	answered chan struct{} // closed when the answer is over
 }
 
 func (u *upload) goAhead() { u.once.Do(func() { close(u.proceed) }) }
@@ -109,7 +117,20 @@ func (u *upload) run(s *stream.Scope) {
 		return pump(u.y, u.x)
 	})
 	if errors.As(u.err, new(*recvError)) {
+		if u.answers.Load() { // clients have been seen to end a request that is not wanted, in the middle of it
+			u.afford()
+		}
 		u.y.StopRead() // no answer comes to half a request
+	}
+}
+
+// afford gives a server that answers half a request the time to come to an end.
+func (u *upload) afford() {
+	late := time.NewTimer(answerWait)
+	defer late.Stop()
+	select {
+	case <-u.answered:
+	case <-late.C:
 	}
 }
 
@@ -126,6 +147,9 @@ func answer(ctx context.Context, r *Request, x Served, y Opened, u *upload) erro
 				u.goAhead()
 			}
 			continue
+		}
+		if u != nil && resp.Final() {
+			u.answers.Store(true)
 		}
 		if err = x.Respond(resp); err != nil {
 			return err

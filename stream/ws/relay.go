@@ -3,6 +3,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gozilla/stream"
 )
@@ -15,7 +16,11 @@ func Relay(ctx context.Context, r *Request, x Served, o Opener) error {
 		return err
 	}
 	defer y.Close()
-	if err := x.Accept(y.Protocol()); err != nil {
+	protocol := y.Protocol()
+	if !slices.Contains(r.Protocols, protocol) { // it was asked for on behalf of who offers none (RFC 6455, section 4.2.2)
+		protocol = ""
+	}
+	if err := x.Accept(protocol); err != nil {
 		return err
 	}
 	up := make(chan error, 1)

@@ -42,12 +42,16 @@ func (t tapped) OpenSocket(ctx context.Context, r *Request) (Opened, error) {
 		rec.Over(err)
 		return nil, err
 	}
-	rec.Head(true, protocolLines(y.Protocol()))
+	rec.Head(true, openLines(y.Protocol()))
 	return &recordedOpened{recorded{socket: y, rec: rec, sought: true}, y}, nil
 }
 
 func requestLines(r *Request) []string {
 	return append([]string{"socket " + r.Scheme + "://" + r.Authority + r.Path}, protocolLines(strings.Join(r.Protocols, ", "))...)
+}
+
+func openLines(protocol string) []string {
+	return append([]string{"is open"}, protocolLines(protocol)...)
 }
 
 func protocolLines(protocols string) []string {
@@ -134,7 +138,7 @@ type recordedServed struct {
 
 // Accept is part of Served.
 func (x *recordedServed) Accept(protocol string) error {
-	x.rec.Head(true, protocolLines(protocol))
+	x.rec.Head(true, openLines(protocol))
 	return x.served.Accept(protocol)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"gozilla/stream"
+	"gozilla/wire/http1"
 	"gozilla/wire/websocket"
 )
 
@@ -93,6 +94,9 @@ type Request struct {
 	Path              string       // with its query, as it came
 	Protocols         []string     // that the client can speak, and the gateway lets it, the preferred one first
 	About             *stream.Info // facts of the connection it came over; nil if it came over none
+	// Trail is lines for the header of a request by http that asks for the socket: what the gateway says of the way that this one
+	// has come.
+	Trail []http1.Field
 }
 
 // Protocol is what is spoken if the server has no wishes of its own.

@@ -13,15 +13,16 @@ const (
 const OfferDeflate = deflate + "; " + serverTakeover + "; " + clientTakeover
 
 // AcceptDeflate is how a server answers the sec-websocket-extensions of a client (RFC 7692, 5.1 and 7.1): the first offer of
-// permessage-deflate that it can take, on the terms of OfferDeflate. Several fields are joined by commas. If there is none,
-// or offers is malformed, ok is false and no extension is used.
+// permessage-deflate that it can take, on the terms of OfferDeflate. Several fields are joined by commas. If there is none, the
+// answer is empty and no extension is used: what is not known, or not understood, is not accepted. An error is a *Fault: offers
+// is no list of extensions, and the server must give the connection up (section 9.1).
 //
 // An offer that limits the window of the server is declined, since that of compress/flate has 32 KiB always; one that limits
 // the client's is not, since any window inflates.
-func AcceptDeflate(offers string) (answer string, ok bool) {
+func AcceptDeflate(offers string) (answer string, err error) {
 	list, err := parseExtensions(offers)
 	if err != nil {
-		return "", false
+		return "", err
 	}
 	for _, e := range list {
 		if e.name != deflate {
@@ -29,12 +30,12 @@ func AcceptDeflate(offers string) (answer string, ok bool) {
 		}
 		switch t, ok := readTerms(e.params); {
 		case ok && t.serverBits == "":
-			return OfferDeflate, true
+			return OfferDeflate, nil
 		case ok && t.serverBits == "15": // which must be answered (RFC 7692, 7.1.2.1)
-			return OfferDeflate + "; " + serverBits + "=15", true
+			return OfferDeflate + "; " + serverBits + "=15", nil
 		}
 	}
-	return "", false
+	return "", nil
 }
 
 // CheckDeflate is what a client makes of the sec-websocket-extensions that a server answers OfferDeflate with: whether it is

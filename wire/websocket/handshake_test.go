@@ -122,9 +122,12 @@ var offers = []struct {
 	{"permessage-deflate; unknown", false, ""},
 	{"permessage-deflate; Server_No_Context_Takeover", false, ""},
 	{"permessage-bzip2", false, ""},
-	{"permessage-deflate, a;", false, ""},
-	{"permessage-deflate; client_max_window_bits=", false, ""},
-	{`permessage-deflate; client_max_window_bits=""`, false, ""},
+}
+
+// malformed are no lists of extensions.
+var malformed = []string{
+	";;;", ";", "=", "a b", "a;", "a;;b", "a; =b", "a; b=", "a; b=c d", `a; b=""`, `a; b="c d"`, `a; b="c`, `"a"`, "a, (b)", "permessage-deflate, a;",
+	"permessage-deflate; client_max_window_bits=", `permessage-deflate; client_max_window_bits=""`,
 }
 
 func TestAcceptDeflate(t *testing.T) {
@@ -133,8 +136,13 @@ func TestAcceptDeflate(t *testing.T) {
 		if c.ok {
 			want = OfferDeflate + c.more
 		}
-		if answer, ok := AcceptDeflate(c.offers); answer != want || ok != c.ok {
-			t.Errorf("%q: %q, %v", c.offers, answer, ok)
+		if answer, err := AcceptDeflate(c.offers); answer != want || err != nil {
+			t.Errorf("%q: %q, %v", c.offers, answer, err)
+		}
+	}
+	for _, offers := range malformed {
+		if answer, err := AcceptDeflate(offers); answer != "" || err != error(errExtensions) {
+			t.Errorf("%q: %q, %v", offers, answer, err)
 		}
 	}
 }
@@ -184,6 +192,9 @@ func FuzzExtensions(f *testing.F) {
 	for _, c := range answers {
 		f.Add(c.answer)
 	}
+	for _, offers := range malformed {
+		f.Add(offers)
+	}
 	f.Add(`a; b = "\c" ,, d`)
 	f.Fuzz(func(t *testing.T, value string) {
 		list, err := parseExtensions(value)
@@ -191,15 +202,15 @@ func FuzzExtensions(f *testing.F) {
 		if againErr != nil || plain(again) != plain(list) {
 			t.Fatalf("%q is read as %q, and that as %q, %v", value, plain(list), plain(again), againErr)
 		}
-		answer, ok := AcceptDeflate(value)
-		if plainly, same := AcceptDeflate(plain(list)); plainly != answer || same != ok {
-			t.Fatalf("%q is answered by %q, and written plainly by %q", value, answer, plainly)
+		answer, acceptErr := AcceptDeflate(value)
+		if plainly, plainErr := AcceptDeflate(plain(list)); plainly != answer || plainErr != nil {
+			t.Fatalf("%q is answered by %q, and written plainly by %q, %v", value, answer, plainly, plainErr)
 		}
-		if on, err := CheckDeflate(answer); on != ok || err != nil {
+		if on, err := CheckDeflate(answer); on != (answer != "") || err != nil {
 			t.Fatalf("%q is answered by %q, which is %v, %v", value, answer, on, err)
 		}
-		if on, checkErr := CheckDeflate(value); err != nil && (ok || checkErr != err) || on && checkErr != nil {
-			t.Fatalf("%q is malformed, and taken: %v, %v, %v", value, ok, on, checkErr)
+		if on, checkErr := CheckDeflate(value); acceptErr != err || err != nil && (answer != "" || checkErr != err) || on && checkErr != nil {
+			t.Fatalf("%q is malformed, and taken: %q, %v, %v, %v", value, answer, acceptErr, on, checkErr)
 		}
 	})
 }

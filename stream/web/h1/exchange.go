@@ -192,7 +192,7 @@ func (x *exchange) frameOf(b []byte, r *web.Response, has facts.Own) []byte {
 	if x.v.Name != "" && !has.Server {
 		b = http1.AppendField(b, "server", x.v.Name)
 	}
-	if x.keep && (x.v.leaves() || x.stopped.Load() || x.head.Continue && !x.asked && !x.done) {
+	if x.keep && (x.v.leaves() || x.stopped.Load() || x.head.Continue && !x.asked && !x.done || r.Status >= 400 && x.unwanted()) {
 		x.keep = false
 	}
 	switch {
@@ -323,6 +323,12 @@ const drainMost = 256 << 10
 // drains reports whether it is worth while to wait for the rest of the body.
 func (x *exchange) drains() bool {
 	return (x.asked || !x.head.Continue) && (x.frame != length || x.left <= drainMost) && x.receiving.err == nil
+}
+
+// unwanted reports whether so much of the body may be left behind an answer that does not want it that the connection will not go
+// on. Somebody may be reading it.
+func (x *exchange) unwanted() bool {
+	return (x.head.Chunked || x.head.Length > drainMost) && !x.receiving.whole.Load()
 }
 
 // drain receives the rest of the body, if that is not much. Without wait it takes what has come.

@@ -31,7 +31,8 @@ type receiving struct {
 	left    int64 // of length
 	chunks  http1.Chunks
 	limits  *http1.Limits
-	done    bool // it has ended in order
+	done    bool        // it has ended in order
+	whole   atomic.Bool // the same, for who looks from outside
 	err     error
 	stopped atomic.Bool
 	nudged  *atomic.Bool // see nudge
@@ -44,6 +45,9 @@ type receiving struct {
 func (in *receiving) begin(f framing, n int64, patience time.Duration) {
 	in.frame, in.left, in.err, in.patience = f, n, nil, patience
 	in.done = f == absent || f == length && n == 0
+	if in.whole.Load() != in.done {
+		in.whole.Store(in.done)
+	}
 	if f == chunked {
 		in.chunks.Reset()
 	}
@@ -93,15 +97,18 @@ func (in *receiving) piece(b []byte, most int) (p []byte, n int, err error) {
 	case chunked:
 		p, n, err = in.chunks.Next(b, most, in.limits)
 		in.done = in.chunks.Done()
-		return p, n, err
 	case length:
 		n = int(min(in.left, int64(len(b)), int64(most)))
-		in.left -= int64(n)
+		p, in.left = b[:n], in.left-int64(n)
 		in.done = in.left == 0
 	default:
 		n = min(len(b), most)
+		p = b[:n]
 	}
-	return b[:n], n, nil
+	if in.done {
+		in.whole.Store(true)
+	}
+	return p, n, err
 }
 
 // nudge makes a wait for bytes return, for once, so that it is looked whether the end has come: if that came together with

@@ -41,6 +41,11 @@ func app(_ context.Context, r *web.Request, x web.Served) error {
 		return x.End(web.Fields("x-sum", "4"))
 	case "/unread":
 		return web.Reply(x, 200, nil, []byte("unread"))
+	case "/413":
+		if strings.HasSuffix(r.Path, "?read") {
+			io.ReadAll(x)
+		}
+		return web.Reply(x, 413, nil, nil)
 	case "/error":
 		return errors.New("an error")
 	case "/half":
@@ -116,6 +121,10 @@ var conversations = []struct {
 	{"an expected body is refused", "POST /unread HTTP/1.1\n" + host + "expect: 100-continue\ncontent-length: 4\n\n", closing("unread"), ""},
 	{"an expected body is refused by an error", "POST /error HTTP/1.1\n" + host + "expect: 100-continue\ncontent-length: 4\n\n",
 		"HTTP/1.1 502 Bad Gateway\ncontent-length: 0\ndate: D\nserver: S\nconnection: close\n\n", ""},
+	{"a long body is refused", "POST /413 HTTP/1.1\n" + host + "content-length: 300000\n\nbo", "HTTP/1.1 413 Content Too Large\ncontent-length: 0\ndate: D\nserver: S\nconnection: close\n\n", ""},
+	{"a body of any length is refused", "POST /413 HTTP/1.1\n" + host + "transfer-encoding: chunked\n\n4\nbody\n", "HTTP/1.1 413 Content Too Large\ncontent-length: 0\ndate: D\nserver: S\nconnection: close\n\n", ""},
+	{"a body is refused, and on", "POST /413 HTTP/1.1\n" + host + "content-length: 4\n\nbodyPOST /413?read HTTP/1.1\n" + host + "transfer-encoding: chunked\n\n4\nbody\n0\n\nGET / HTTP/1.1\n" + host + "connection: close\n\n",
+		strings.Repeat("HTTP/1.1 413 Content Too Large\ncontent-length: 0\ndate: D\nserver: S\n\n", 2) + closing("GET http x /"), ""},
 	{"an error, and on", "POST /error HTTP/1.1\n" + host + "content-length: 4\n\nbodyGET / HTTP/1.1\n" + host + "connection: close\n\n",
 		"HTTP/1.1 502 Bad Gateway\ncontent-length: 0\ndate: D\nserver: S\n\n" + closing("GET http x /"), ""},
 	{"an error before anything was sent", "GET /half HTTP/1.1\n" + host + "connection: close\n\n",

@@ -261,7 +261,7 @@ func (b *block) request(r *web.Request, ended bool) error {
 	}
 	if b.protocol != "" { // as HTTP/1.1 has it, so that nobody need know both ways
 		r.Method = "GET"
-		if b.protocol == "websocket" {
+		if strings.EqualFold(b.protocol, "websocket") { // RFC 9110, section 7.8
 			r.Header.Del("sec-websocket-key") // which is of no use in HTTP/2 (RFC 8441, section 5)
 			r.Header = append(r.Header, web.Field{Name: "sec-websocket-key", Value: web.NewKey()})
 			b.fields = r.Header

@@ -33,7 +33,7 @@ type call struct {
 	closed  bool
 	off     bool    // the connection
 	kept    *[]byte // what was sent of the body, should it have to be sent again; nil: nothing, or too much
-	whole   bool    // all of the body is kept
+	whole   bool    // all of the body is kept, or waits for an agreement: nothing but the head was sent
 
 	moving sync.Mutex // held while the call goes to another connection
 	stops  bool       // nobody wants to read
@@ -90,7 +90,7 @@ func (y *call) begin(c *Client) error {
 	} else {
 		y.sendHead(0)
 		if r.Length == 0 { // what will be agreed on follows
-			y.out.left = -1
+			y.out.left, y.whole = -1, true
 			y.asked = y.now()
 		}
 	}
@@ -344,8 +344,17 @@ func (y *call) cause(err error) error {
 	return err
 }
 
-// Write and End are part of web.Stream.
+// Flush, Write and End are part of web.Stream.
+func (y *call) Flush() error {
+	err := y.lane.Flush()
+	if err != nil && (y.kept != nil || y.whole || facts.Whole(y.req)) && y.unseen() {
+		return nil // it will be sent again
+	}
+	return y.cause(err)
+}
+
 func (y *call) Write(p []byte) (int, error) {
+	y.says()
 	if y.kept != nil {
 		if len(*y.kept)+len(p) > keptMost {
 			y.forgets()
@@ -360,11 +369,20 @@ func (y *call) Write(p []byte) (int, error) {
 	return n, y.cause(err)
 }
 
+// says takes note that more than the head is sent.
+func (y *call) says() {
+	if y.whole {
+		y.c.mu.Lock()
+		defer y.c.mu.Unlock()
+		y.whole = false
+	}
+}
+
 // resends reports whether all of the body is kept.
 func (y *call) resends() bool {
 	y.c.mu.Lock()
 	defer y.c.mu.Unlock()
-	return y.whole
+	return y.whole && y.kept != nil
 }
 
 // unseen reports whether the server has not looked at the request, and will not.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +158,50 @@ func TestSlowBody(t *testing.T) {
 		c.hear("1 408 content-length=0 server=S", "1 !NO_ERROR")
 		after(t, began, r.Host.Limits.Body)
 		c.works(3)
+		c.Close()
+	})
+}
+
+// TestPausingCalls is that a request of no length may be silent for long once both sides talk, and if it is a call of gRPC before that.
+func TestPausingCalls(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		c := r.patient(r.Pipes(server(func(_ context.Context, q *web.Request, x web.Served) error {
+			if q.Path == "/talk" {
+				x.Respond(&web.Response{Status: 200, Length: -1})
+				x.Flush()
+			}
+			b, err := io.ReadAll(x)
+			if err != nil {
+				return err
+			}
+			if q.Path != "/talk" {
+				x.Respond(&web.Response{Status: 200, Length: -1})
+			}
+			x.Write(b)
+			return nil
+		})))
+		c.say(post(1, "/talk"), post(3, "/listen", "content-type", "application/grpc+proto"), post(5, "/slow"))
+		c.say(data(1, "a"), data(3, "b"), data(5, "c"))
+		began := time.Now()
+		var heard []string
+		for time.Since(began) < 3*r.Host.Limits.Body {
+			line, err := c.event()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pinged, ok := strings.CutPrefix(line, "ping "); ok {
+				c.say(pong(pinged))
+				continue
+			}
+			heard = append(heard, line)
+		}
+		if want := []string{"5 408 content-length=0 server=S", "5 !NO_ERROR"}; !slices.Equal(heard, want) {
+			t.Errorf("heard %q, not %q", heard, want)
+		}
+		c.say(last(1, "z"))
+		c.hear("1 200 server=S|az")
+		c.say(last(3, "z"))
+		c.hear("3 200 server=S|bz")
 		c.Close()
 	})
 }

@@ -358,8 +358,8 @@ func (c *connection) complete(b *block) error {
 	case l == nil && id&1 == c.odd && id > c.last:
 		return c.end.opens(b, ended)
 	case l == nil && c.past.wasReset(id):
-		if ended {
-			c.lingered(id)
+		if ended && c.lingered(id) {
+			c.nod()
 		}
 		return c.chatter(ignored) // it came before the peer knew, perhaps
 	case l == nil && c.past.forgot(id):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +77,9 @@ func (x *exchange) start(v *serving, id uint32) {
 		v.t.Expect(0)
 	}
 	x.lane.begin(&v.connection, id, x)
-	x.in.patience = v.limits.Body
+	if x.in.patience = v.limits.Body; x.req.Length < 0 && strings.HasPrefix(x.req.Header.Get("content-type"), "application/grpc") {
+		x.in.patience = v.limits.Pause
+	}
 	x.scope = v.scope.Child(v.Node, x.scope)
 	x.req.About = v.about
 	x.facts.Begin(&x.req, "HTTP/2", nil)
@@ -228,8 +231,11 @@ func (x *exchange) Respond(r *web.Response) error {
 	if !switches {
 		x.out.left = r.Length
 	}
-	if x.switched = switches; switches {
+	switch x.switched = switches; {
+	case switches:
 		x.in.left, x.in.patience = -1, 0
+	case x.in.left < 0: // both sides talk, perhaps
+		x.in.patience = v.limits.Pause
 	}
 	v.mu.Unlock()
 	x.facts.Label(x.scope, &x.req, r)

@@ -66,8 +66,8 @@ func (c *connection) data(f *wire.Frame) error {
 		return &wire.Fault{Code: wire.ProtocolError, Text: "DATA comes on a stream that nobody has begun"}
 	case l == nil || l.in.err != nil || l.in.over:
 		c.giveBack(f.Size)
-		if f.Flags&wire.EndStream != 0 {
-			c.lingered(f.Stream)
+		if f.Flags&wire.EndStream != 0 && c.lingered(f.Stream) {
+			c.nod()
 		}
 		if l == nil && c.past.forgot(f.Stream) {
 			return c.late(f.Stream)
@@ -125,10 +125,15 @@ func (c *connection) gives(n int) {
 // giveBack gives n bytes back to the window of the connection. The peer is told when they are worth a frame.
 func (c *connection) giveBack(n int) {
 	if c.in.credit += n; c.in.credit >= c.in.target/2 && c.fault == nil {
-		c.out = wire.AppendWindow(c.room(), 0, uint32(c.in.credit))
-		c.in.window += c.in.credit
-		c.in.credit = 0
+		c.offer(c.in.credit)
 	}
+}
+
+// offer tells the peer of n bytes of the connection's window.
+func (c *connection) offer(n int) {
+	c.out = wire.AppendWindow(c.room(), 0, uint32(n))
+	c.in.window += n
+	c.in.credit -= n
 }
 
 // wasRead takes note of n bytes of a lane that were read, and widens its window again.

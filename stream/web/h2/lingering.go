@@ -34,9 +34,20 @@ const (
 	lingerTime    = time.Second
 )
 
-// lingered takes note that the peer has ended a stream. The lock is held.
-func (c *connection) lingered(stream uint32) {
+// lingered takes note that the peer has ended a stream, and reports whether that is one of them. The lock is held.
+func (c *connection) lingered(stream uint32) bool {
+	before := len(c.lingering)
 	c.lingering = slices.DeleteFunc(c.lingering, func(l lingers) bool { return l.stream == stream })
+	return len(c.lingering) < before
+}
+
+// nod sends something to a client that has ended a request behind the answer to it: some, such as curl 7.88, have the answer in
+// hand then, but look at it only when something comes. What goes is a window that is a byte wider than it would be later. The lock
+// is held.
+func (c *connection) nod() {
+	if c.fault == nil {
+		c.offer(max(1, c.in.credit))
+	}
 }
 
 // endLingering resets the streams whose time is over. The lock is held.

@@ -177,3 +177,20 @@ func TestMany(t *testing.T) {
 		h.Close()
 	}
 }
+
+// TestEndBehindTheAnswer has clients end requests that were answered before. Something comes in reply, since some of them look at
+// the answer only then.
+func TestEndBehindTheAnswer(t *testing.T) {
+	r := newRig(t)
+	h := r.greeted(r.Pipes(server(app)))
+	for i, end := range [][]byte{last(1, "x"), last(3, ""), heads(5, wire.EndStream, literal("a", "b"))} {
+		id := uint32(2*i + 1)
+		h.say(post(id, "/unread"))
+		h.hear(itoa(int(id)) + ok("unread"))
+		h.say(end)
+		if f := h.await(wire.Window); f.Stream != 0 || f.Number == 0 {
+			t.Errorf("%+v", f)
+		}
+	}
+	h.works(7)
+}

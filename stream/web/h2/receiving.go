@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"gozilla/stream"
 	"gozilla/stream/web"
+	"gozilla/telemetry"
 	wire "gozilla/wire/h2"
 )
 
@@ -113,13 +115,19 @@ func (in *receiving) put(p []byte) {
 // endReceiving is the end of the body, with the trailer in b if that is not nil. The lock is held.
 func (l *lane) endReceiving(b *block) error {
 	in := &l.in
-	if in.left > 0 {
+	switch {
+	case in.left > 0 && l.out.begun && l.c.peer == telemetry.Client: // some end a request of which the answer says that it is not wanted
+		in.err = &stream.Cut{By: telemetry.Client, Why: "truncated"}
+	case in.left > 0:
 		return &wire.Fault{Stream: l.id, Code: wire.ProtocolError, Text: "the body is shorter than content-length"}
 	}
 	if b != nil && len(b.fields) > 0 {
 		in.trailer = append(web.Header(nil), b.fields...)
 	}
 	in.ended = true
+	if l.out.ended && l.c.peer == telemetry.Client {
+		l.c.nod()
+	}
 	l.closes()
 	in.wake.Signal()
 	return nil

@@ -83,7 +83,7 @@ func (p *pool) Another(ctx context.Context, _ *stream.Info) (*h2.Client, error) 
 	p.made++
 	made := h2.NewClient(p, h2.Link{Conn: c, Scope: stream.From(ctx).Apart(node("pool")), Target: "target"})
 	p.clients = append(p.clients, made)
-	if !made.Take() {
+	if !made.Take() { // it is gone already
 		return nil, h2.ErrLeft
 	}
 	return made, nil
@@ -121,6 +121,9 @@ func (p *pool) dials() int {
 func (p *pool) OpenExchange(ctx context.Context, r *web.Request) (web.Opened, error) {
 	for {
 		c, err := p.Another(ctx, r.About)
+		if err == h2.ErrLeft {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -375,3 +375,41 @@ func waits(ctx context.Context, r *web.Request, x web.Served) error {
 	}
 	return app(ctx, r, x)
 }
+
+// TestHalfBehindTheAnswer has a client stop in the middle of a request that is being refused: the answer comes to its end all the
+// same, also by way of a relay.
+func TestHalfBehindTheAnswer(t *testing.T) {
+	half := make(chan struct{}, 1)
+	refuses := func(ctx context.Context, q *web.Request, x web.Served) error {
+		if q.Method == "GET" {
+			return app(ctx, q, x)
+		}
+		x.Respond(&web.Response{Status: 413, Length: -1})
+		io.WriteString(x, "no, ")
+		if err := x.Flush(); err != nil {
+			return err
+		}
+		<-half
+		io.WriteString(x, "thanks")
+		return x.End(nil)
+	}
+	r := newRig(t)
+	direct := r.Pipes(server(refuses))
+	behind := r.pool(direct)
+	relayed := r.Pipes(server(func(ctx context.Context, q *web.Request, x web.Served) error { return web.Relay(ctx, q, x, behind) }))
+	for _, d := range []dial{direct, relayed} {
+		h := r.greeted(d)
+		h.say(post(1, "/", "content-length", "10"), data(1, "bo"))
+		for h.said[1] == nil || !strings.Contains(h.said[1].String(), "no, ") {
+			f, err := h.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.line(&f)
+		}
+		h.say(last(1, "dy"), ping("12345678"))
+		h.hear("pong 12345678") // it has come
+		half <- struct{}{}
+		h.hear("1 413 server=S|no, thanks")
+	}
+}
