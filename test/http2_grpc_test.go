@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -146,6 +147,52 @@ func TestGRPC(t *testing.T) {
 			g.terminate()
 		})
 	}
+}
+
+// TestGRPCSilence has calls that are silent for longer than a body may stand still, as those that watch something are, while each side
+// is asked whether it is there.
+func TestGRPCSilence(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	g := h2Gateway(t, port, setting{server: "exit: out", client: "options: { versions: [ h2 ] }", end: grpcServer(t),
+		args: []string{"-P", "gozilla.limits.body=1s", "-P", "gozilla.limits.ping=1s"}})
+	conn, err := grpc.NewClient("passthrough:///"+address(port), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"Both", "Up"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/example.Greeter/"+method)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, said := range [][]byte{[]byte("one"), []byte("two")} {
+				if i > 0 {
+					time.Sleep(4 * time.Second)
+				}
+				if err := s.SendMsg(&said); err != nil {
+					t.Fatal(err)
+				}
+				var got []byte
+				if method == "Up" { // which answers at the end
+					continue
+				}
+				if err := s.RecvMsg(&got); err != nil || !bytes.Equal(got, said) {
+					t.Fatalf("%q: %q, %v", said, got, err)
+				}
+			}
+			s.CloseSend()
+			var got []byte
+			if err := s.RecvMsg(&got); method == "Both" && err != io.EOF || method == "Up" && err != nil {
+				t.Errorf("at the end: %q, %v", got, err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		conn.Close()
+		g.terminate()
+	})
 }
 
 type grpcClient struct {

@@ -58,7 +58,7 @@ func (l *lane) receive(f *wire.Frame) error {
 	if in.left >= 0 {
 		if in.left -= int64(len(p)); in.left < 0 {
 			c.giveBack(f.Size)
-			return &wire.Fault{Stream: l.id, Code: wire.ProtocolError, Text: "the body is longer than content-length"}
+			return &wire.Fault{Stream: l.id, Code: wire.ProtocolError, Text: "there is more of a body than the head allows"}
 		}
 	}
 	ended := f.Flags&wire.EndStream != 0
