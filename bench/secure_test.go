@@ -66,10 +66,10 @@ func TestSecureLoad(t *testing.T) {
 	f(loadSpec{Mode: "churn", Conns: 4, Size: 64}, false, false, echoInOrder, 64)
 	f(loadSpec{Mode: "churn", Conns: 4, Size: 64}, true, false, echoInOrder, 64)
 	f(loadSpec{Mode: "churn", Conns: 4, Size: 64}, true, true, echoInOrder, 64)
-	f(loadSpec{Mode: "receive", Conns: 1}, false, false, sourceForever, 1e6)
-	f(loadSpec{Mode: "receive", Conns: 3}, false, false, sourceForever, 1e6)
-	f(loadSpec{Mode: "send", Conns: 1}, false, false, func(c *tls.Conn) { io.Copy(io.Discard, c) }, 1e6)
-	f(loadSpec{Mode: "send", Conns: 3}, false, false, func(c *tls.Conn) { io.Copy(io.Discard, c) }, 1e6)
+	f(loadSpec{Mode: "receive", Conns: 1}, false, false, sourceForever, 1e5)
+	f(loadSpec{Mode: "receive", Conns: 3}, false, false, sourceForever, 1e5)
+	f(loadSpec{Mode: "send", Conns: 1}, false, false, func(c *tls.Conn) { io.Copy(io.Discard, c) }, 1e5)
+	f(loadSpec{Mode: "send", Conns: 3}, false, false, func(c *tls.Conn) { io.Copy(io.Discard, c) }, 1e5)
 }
 
 // What is sent is the pattern.
