@@ -42,9 +42,9 @@ func TestLoad(t *testing.T) {
 		}
 		defer b.stop()
 		spec.Port, spec.PIDs = port, []int{b.cmd.Process.Pid}
-		spec.Warm, spec.Window = 20*time.Millisecond, 100*time.Millisecond
+		spec.Warm, spec.Window = 20*time.Millisecond, 300*time.Millisecond
 		r, err := load(context.Background(), spec)
-		if err != nil || !check(r) || r.Ops == 0 || r.CPU <= 0 || r.Seconds < 0.1 {
+		if err != nil || !check(r) || r.Ops == 0 || r.CPU <= 0 || r.Seconds < 0.3 {
 			t.Errorf("%s: %+v, %v", spec.Mode, r, err)
 		}
 		if err := b.alive(); err != nil {
