@@ -47,8 +47,8 @@ type Gateway struct {
 	Blind bool
 }
 
-// within is how soon an abort has to be passed on: a second, and another one for a machine that has more to do.
-const within = 2 * time.Second
+// within is how soon an abort has to be passed on: a second, and some more for a machine that stands still.
+const within = 8 * time.Second
 
 // patience bounds everything that must happen, however slow the machine.
 const patience = 30 * time.Second
