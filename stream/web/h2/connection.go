@@ -310,39 +310,6 @@ func (c *connection) isIdle(id uint32) bool {
 	return id > c.mine
 }
 
-// startBlock begins the header block of f.
-func (c *connection) startBlock(f *wire.Frame) {
-	c.block.begin(f)
-	c.decoder.Begin(int(c.limits.Head), mostFields)
-	c.since = c.scope.Host().Sweeper.Now()
-}
-
-// mostFields bounds the fields of a block.
-const mostFields = 256
-
-// mostFragments bounds the frames of a block.
-const mostFragments = 64
-
-// fragment decodes a part of a block, and hands it on when it is complete.
-func (c *connection) fragment(f *wire.Frame) error {
-	b := &c.block
-	b.fragments++
-	if b.size += len(f.Payload); b.size > 2*int(c.limits.Head) || b.fragments > mostFragments {
-		return &wire.Fault{Code: wire.EnhanceYourCalm, Text: "a header block is too long"}
-	}
-	if err := c.decoder.Write(f.Payload); err != nil {
-		return err
-	}
-	if f.Flags&wire.EndHeaders == 0 {
-		return nil
-	}
-	b.open = false
-	if err := c.decoder.End(); err != nil {
-		return err
-	}
-	return c.complete(b)
-}
-
 // complete handles a block.
 func (c *connection) complete(b *block) error {
 	id, ended := b.stream, b.flags&wire.EndStream != 0
